@@ -1,0 +1,35 @@
+#include "virga/base/id.h"
+
+#include <array>
+
+namespace virga {
+
+std::string make_uuid(Random& random) {
+  std::array<std::uint8_t, 16> bytes;
+  random.fill(bytes);
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0F) | 0x40);
+  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3F) | 0x80);
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(36, '-');
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+    text[at++] = kDigits[bytes[i] >> 4];
+    text[at++] = kDigits[bytes[i] & 15];
+  }
+  return text;
+}
+
+std::string make_token(std::size_t length, Random& random) {
+  static constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+  std::string text;
+  while (text.size() < length) {
+    std::uint8_t byte = 0;
+    random.fill({&byte, 1});
+    // 252 is the largest multiple of 36 in a byte: what lies above would favour the first letters.
+    if (byte < 252) text += kAlphabet[byte % kAlphabet.size()];
+  }
+  return text;
+}
+
+}  // namespace virga
