@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace virga::sandbox {
+
+enum class Network {
+  None,      // no interface is up
+  Loopback,  // 127.0.0.1 inside the sandbox only
+  Egress,    // loopback, and the public internet through the host; private and host addresses stay closed
+};
+
+struct Limits {
+  std::uint64_t memory_bytes = 128ull << 20;  // of the whole process tree, /tmp and /dev/shm included
+  double cpus = 0;                            // CPU quota in cores once end_init() is called; 0: no quota
+  double init_cpus = 0;                       // CPU quota in cores until then; 0: no quota
+  std::uint32_t processes = 1024;             // processes and threads
+  std::uint32_t open_files = 1024;            // descriptors of one process
+  std::uint64_t tmp_bytes = 64ull << 20;      // size of /tmp; its pages count as memory
+};
+
+// Everything about one sandbox but its descriptors. A value; any thread.
+//
+// Host folders are named by absolute paths without symlinks in them. Their files must be readable for "others"
+// (inside, they belong to nobody); the folders above them need not be.
+struct Spec {
+  std::uint64_t id = 0;        // chosen by the caller, unique for the life of one Helper, not 0
+  std::string code_directory;  // becomes /var/task, read-only; "": an empty folder
+  std::vector<std::string>
+      layer_directories;                 // become /opt, read-only; of two files with one name the later layer's wins
+  std::string runtime_directory;         // becomes /var/runtime, read-only; "": an empty folder
+  std::string output_directory;          // becomes /var/output, the one writable host folder; "": none.
+                                         // Only for Virga's own jobs: what is written there belongs to its owner
+  std::vector<std::string> arguments;    // argv; arguments[0] is an absolute path inside the sandbox
+  std::vector<std::string> environment;  // "NAME=value": the complete environment
+  std::string working_directory = "/var/task";
+  Limits limits;
+  Network network = Network::Loopback;
+  bool runtime_api_listener = false;  // listen on 127.0.0.1:9001 inside, and hand the listener out in Started
+};
+
+// What the process finds as its first descriptors. Borrowed for the call; the sandbox gets duplicates.
+struct Channels {
+  int frames = -1;  // becomes descriptor 3; -1: none
+  int output = -1;  // becomes descriptor 1; -1: /dev/null
+  int errors = -1;  // becomes descriptor 2; -1: /dev/null
+  int input = -1;   // becomes descriptor 0; -1: /dev/null
+};
+
+}  // namespace virga::sandbox
