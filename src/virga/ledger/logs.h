@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "virga/base/clock.h"
+#include "virga/io/event.h"
+#include "virga/io/loop.h"
+#include "virga/model/invocation.h"
+#include "virga/model/names.h"
+
+namespace virga::ledger {
+
+// What an invocation cost, as its REPORT line shows it.
+struct Report {
+  std::chrono::microseconds duration{};
+  std::chrono::microseconds init_duration{};  // 0: warm
+  model::Bytes memory_size;
+  model::Bytes max_memory_used;
+  std::string status;  // "" for success, "timeout", "error"
+};
+
+// Lambda's lines for one invocation (aws-runtime-api.md §4), without a newline at the end.
+std::string start_line(const model::RequestId& id, const std::string& version);
+std::string end_line(const model::RequestId& id);
+std::string report_line(const model::RequestId& id, const Report& report);
+
+// One invocation's part of a function's log. Texts are rendered when somebody reads them.
+struct LogRecord {
+  std::uint64_t sequence = 0;  // ascending within a function
+  WallTime time;
+  model::RequestId id;  // empty: written outside of an invocation
+  std::string version;
+  std::string text;      // what the code wrote: whole lines, each with its newline
+  bool complete = true;  // false: a part of a call that still runs; no report yet
+  Report report;
+};
+
+// The logs of functions, by invocation, the newest of each kept in memory up to a number of bytes. One loop.
+// They do not survive a restart yet.
+class Logs {
+ public:
+  explicit Logs(io::Loop& loop, std::size_t bytes_for_each_function = 1 << 20);
+  ~Logs();
+
+  void append(const model::FunctionName& function, LogRecord record);
+  void forget(const model::FunctionName& function);
+
+  // Records with a sequence above `after`, oldest first, at most `limit`.
+  std::vector<const LogRecord*> read(const model::FunctionName& function, std::uint64_t after, std::size_t limit) const;
+  // Waits until the function has a record above `after`.
+  io::Task<Result<>> wait(model::FunctionName function, std::uint64_t after, io::Deadline deadline);
+
+ private:
+  struct FunctionLog {
+    explicit FunctionLog(io::Loop& loop) : grown(loop) {}
+    std::deque<LogRecord> records;
+    std::size_t bytes = 0;
+    std::uint64_t next_sequence = 1;
+    io::Event grown;
+  };
+  FunctionLog& log_of(const model::FunctionName& function);
+
+  io::Loop& loop_;
+  std::size_t limit_;
+  std::unordered_map<std::string, std::unique_ptr<FunctionLog>> functions_;
+};
+
+// START, the text, END and REPORT as they stand in a log.
+std::string render(const LogRecord& record);
+
+}  // namespace virga::ledger

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "virga/base/id.h"
+#include "virga/model/units.h"
+
+namespace virga::model {
+
+// A UUID, as AWS Lambda's request id.
+using RequestId = Id<struct RequestIdTag>;
+
+enum class LogTail { None, Wanted };
+
+// One call of a function as it is handed down to an instance. A value.
+struct Invocation {
+  RequestId id;
+  std::string payload;  // bytes; JSON by convention
+  std::string invoked_arn;
+  std::string trace_id;          // X-Amzn-Trace-Id; may be empty
+  std::string client_context;    // JSON text; may be empty
+  std::string cognito_identity;  // JSON text; may be empty
+  LogTail log_tail = LogTail::None;
+};
+
+// How a call ended, when it was run at all.
+enum class Fault {
+  None,              // the function answered
+  Reported,          // the function (or its runtime) reported an error: the payload is its JSON
+  TimedOut,          // it ran longer than its timeout; its instance was ended
+  Exited,            // its process ended in the middle
+  OutOfMemory,       // the kernel ended it at its memory limit
+  InitFailed,        // its code did not load
+  ResponseTooLarge,  // it answered more than 6 MB
+};
+
+// Where the time went. Microseconds on the steady clock.
+struct Phases {
+  std::chrono::microseconds queue{};  // waiting for an instance
+  std::chrono::microseconds start{};  // making the sandbox; 0 when the instance was warm
+  std::chrono::microseconds boot{};   // starting the runtime's process until it speaks; 0 when warm
+  std::chrono::microseconds init{};   // loading the function's code; 0 when warm
+  std::chrono::microseconds run{};    // from handing it to the instance until its answer
+};
+
+struct Outcome {
+  Fault fault = Fault::None;
+  std::string payload;  // the response, or a JSON object with errorType and errorMessage
+  Phases phases;
+  Bytes max_memory;      // the most the instance ever used; 0: not known
+  std::string log_tail;  // at most the last 4 KB of its log, START to REPORT; only if it was wanted
+  bool is_cold() const { return phases.start.count() + phases.boot.count() + phases.init.count() > 0; }
+};
+
+}  // namespace virga::model
