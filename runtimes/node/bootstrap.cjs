@@ -1,0 +1,201 @@
+'use strict';
+// The Node.js bootstrap: speaks frames (docs/frames.md) with Virga and runs one function, one invocation at a time.
+//
+// It boots before it knows which function it will run; BIND names it. Everything that costs time is done before BIND.
+
+const channel = require('./channel.cjs');
+const { Invocation } = require('./invocation.cjs');
+const aws = require('./aws.cjs');
+const errors = require('./errors.cjs');
+const log = require('./log.cjs');
+const { load } = require('./load.cjs');
+
+const { TYPE } = channel;
+const TRACE_VARIABLE = '_X_AMZN_TRACE_ID';
+const EXIT_UNHANDLED_REJECTION = 128; // both as AWS's runtime exits
+const EXIT_UNCAUGHT_EXCEPTION = 129;
+
+let start = null; // starts an invocation; null until the handler is loaded
+let current = null; // the invocation that runs
+let queue = []; // those that wait behind it
+let next = 0; // the first of `queue` that has not been started
+let starting = false; // inside the loop of `startNext`: an answer given now must not start it again
+let ending = false; // END was received
+let trace = '';
+
+// ---- answering
+
+function isCurrent(invocation) {
+  return current === invocation;
+}
+
+function writeError(invocation, report) {
+  channel.writeText(TYPE.ERROR, invocation.low, invocation.high, JSON.stringify(report));
+}
+
+function finish() {
+  current = null;
+  if (!starting) startNext();
+}
+
+function tooLarge(invocation) {
+  writeError(invocation, {
+    errorType: 'Function.ResponseSizeTooLarge',
+    errorMessage: 'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
+  });
+}
+
+const answers = {
+  isCurrent,
+
+  succeed(invocation, value) {
+    if (current !== invocation) return; // answered before
+    let text;
+    try {
+      text = value === undefined ? 'null' : JSON.stringify(value) ?? 'null';
+    } catch {
+      answers.fail(invocation, new Error('Unable to stringify response body'));
+      return;
+    }
+    log.finishLines();
+    if (!channel.writeText(TYPE.RESULT, invocation.low, invocation.high, text)) tooLarge(invocation);
+    finish();
+  },
+
+  succeedBytes(invocation, bytes) {
+    if (current !== invocation) return;
+    log.finishLines();
+    if (!channel.writeBytes(TYPE.RESULT, invocation.low, invocation.high, bytes)) tooLarge(invocation);
+    finish();
+  },
+
+  fail(invocation, error) {
+    if (current !== invocation) return;
+    log.logError('Invoke Error', error);
+    log.finishLines();
+    writeError(invocation, errors.report(error));
+    finish();
+  },
+};
+
+// ---- running
+
+function setTrace(value) {
+  if (value === trace) return;
+  trace = value;
+  if (value === '') delete process.env[TRACE_VARIABLE];
+  else process.env[TRACE_VARIABLE] = value;
+}
+
+function startNext() {
+  starting = true;
+  while (current === null && next < queue.length && start !== null) {
+    const invocation = queue[next++];
+    if (next === queue.length) {
+      queue = [];
+      next = 0;
+    }
+    channel.flushStale();
+    current = invocation;
+    setTrace(invocation.trace);
+    log.setInvocation(invocation);
+    start(invocation);
+  }
+  starting = false;
+  if (current !== null) return;
+  channel.hold(true);
+  if (ending) channel.exitWhenSent(0);
+}
+
+// ---- loading
+
+function initError(error, headline, code) {
+  log.logError(headline, error);
+  log.finishLines();
+  channel.writeText(TYPE.INIT_ERROR, 0, 0, JSON.stringify(errors.report(error)));
+  channel.exitWhenSent(code);
+}
+
+// NODE_PATH is read when Node starts, before the function's layers are known to exist; read it again.
+function setModulePaths(environment, taskRoot) {
+  const major = process.versions.node.split('.', 1)[0];
+  process.env.NODE_PATH = environment.NODE_PATH ??
+    `/opt/nodejs/node${major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:${taskRoot}`;
+  require('module')._initPaths();
+}
+
+async function bind(body) {
+  const bound = JSON.parse(body);
+  const environment = bound.environment ?? {};
+  for (const name of Object.keys(environment)) process.env[name] = environment[name];
+  log.install();
+  try {
+    process.chdir(bound.task_root);
+    setModulePaths(environment, bound.task_root);
+    aws.prepare(bound, answers);
+    start = aws.starter(await load(bound.task_root, bound.handler));
+  } catch (error) {
+    initError(error, 'Uncaught Exception', EXIT_UNCAUGHT_EXCEPTION);
+    return;
+  }
+  log.finishLines();
+  channel.writeText(TYPE.READY, 0, 0, '');
+  startNext();
+}
+
+// ---- what comes from outside
+
+function onFrame(type, low, high, buffer, begin, end) {
+  if (type === TYPE.INVOKE) {
+    queue.push(new Invocation(low, high, buffer, begin, end));
+  } else if (type === TYPE.BIND) {
+    bind(buffer.utf8Slice(begin, end));
+  } else if (type === TYPE.END) {
+    ending = true;
+  }
+}
+
+function onChunkEnd() {
+  if (current === null && (start !== null || ending)) startNext();
+  // From here until the answer, an empty event loop means that no answer will come.
+  if (current !== null) channel.hold(false);
+}
+
+// Ends the process for an error that no handler caught; the running invocation gets it as its answer.
+function crash(error, headline, code) {
+  if (start === null) {
+    initError(error, headline, code);
+    return;
+  }
+  log.logError(headline, error);
+  log.finishLines();
+  if (current !== null) {
+    writeError(current, errors.report(error));
+    current = null;
+  }
+  start = null; // what waits behind it is not started here any more
+  channel.exitWhenSent(code);
+}
+
+process.on('uncaughtException', (error) => crash(error, 'Uncaught Exception', EXIT_UNCAUGHT_EXCEPTION));
+process.on('unhandledRejection', (reason, promise) => {
+  const error = new errors.UnhandledPromiseRejection(reason, promise);
+  crash(error, 'Unhandled Promise Rejection', EXIT_UNHANDLED_REJECTION);
+});
+process.on('beforeExit', () => {
+  channel.hold(true);
+  if (current !== null) current.atEmptyLoop(current);
+});
+process.on('exit', (code) => {
+  log.finishLines();
+  if (current !== null) writeError(current, errors.exitReport(code, current.requestId));
+  channel.flush();
+});
+
+const descriptor = Number(process.env.VIRGA_FRAMES_FD);
+delete process.env.VIRGA_FRAMES_FD;
+if (!(descriptor > 2)) {
+  process.stderr.write('This program is started by Virga, with VIRGA_FRAMES_FD naming a connected socket (docs/frames.md).\n');
+  process.exit(1);
+}
+channel.open(descriptor, onFrame, onChunkEnd, () => process.exit(0));

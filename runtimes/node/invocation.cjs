@@ -1,0 +1,42 @@
+'use strict';
+// One INVOKE frame, copied out of the read buffer. Its layout is in docs/frames.md.
+
+function u16(buffer, at) {
+  return buffer[at] | (buffer[at + 1] << 8);
+}
+
+function u32(buffer, at) {
+  return (buffer[at] | (buffer[at + 1] << 8) | (buffer[at + 2] << 16) | (buffer[at + 3] << 24)) >>> 0;
+}
+
+const FIXED = 24;
+
+class Invocation {
+  constructor(low, high, buffer, begin, end) {
+    const arn = u16(buffer, begin + 8);
+    const trace = arn + u16(buffer, begin + 10);
+    const tenant = trace + u16(buffer, begin + 12);
+    const idsEnd = tenant + u16(buffer, begin + 14);
+    const contextSize = u32(buffer, begin + 16);
+    const identitySize = u32(buffer, begin + 20);
+    const texts = begin + FIXED + idsEnd;
+    const payload = texts + contextSize + identitySize;
+    if (end - begin < FIXED || payload > end) throw new Error('Virga sent an INVOKE frame whose sizes exceed its body.');
+
+    this.low = low;
+    this.high = high;
+    this.deadline = u32(buffer, begin) + u32(buffer, begin + 4) * 4294967296;
+    // The ids are ASCII: one copy for all four, cut when asked for.
+    const ids = buffer.latin1Slice(begin + FIXED, texts);
+    this.requestId = ids.substring(0, arn);
+    this.arn = ids.substring(arn, trace);
+    this.trace = trace === tenant ? '' : ids.substring(trace, tenant);
+    this.tenant = tenant === idsEnd ? undefined : ids.substring(tenant);
+    this.clientContext = contextSize === 0 ? undefined : buffer.utf8Slice(texts, texts + contextSize);
+    this.identity = identitySize === 0 ? undefined : buffer.utf8Slice(texts + contextSize, payload);
+    this.payload = buffer.utf8Slice(payload, end);
+    this.atEmptyLoop = null; // what to do when the event loop runs empty before there is an answer
+  }
+}
+
+module.exports = { Invocation };
