@@ -1,5 +1,7 @@
 #include "virga/io/readiness.h"
 
+#include <utility>
+
 #include "virga/base/assert.h"
 #include "virga/os/socket.h"
 
@@ -12,6 +14,7 @@ Result<std::unique_ptr<Readiness>> Readiness::create(Loop& loop, os::Descriptor 
   readiness->watch_.owner = readiness.get();
   readiness->watch_.ready = [](internal::Watch& watch) {
     auto* owner = static_cast<OwnedWatch&>(watch).owner;
+    if (watch.ended && owner->on_end_) std::exchange(owner->on_end_, nullptr)();
     // The reader may close and destroy the whole thing: the writer is woken first and only marked.
     if (watch.writable && owner->writer_ != nullptr) owner->writer_->finish(Awaiter::End::Ready);
     if (watch.readable && owner->reader_ != nullptr) owner->reader_->finish(Awaiter::End::Ready);
@@ -28,8 +31,14 @@ void Readiness::close() {
   if (!descriptor_.valid()) return;
   loop_.unwatch(watch_);
   descriptor_.reset();
+  if (on_end_) std::exchange(on_end_, nullptr)();
   if (writer_ != nullptr) writer_->finish(Awaiter::End::Closed);
   if (reader_ != nullptr) reader_->finish(Awaiter::End::Closed);
+}
+
+void Readiness::on_end(std::function<void()> work) {
+  on_end_ = std::move(work);
+  if (on_end_ && (watch_.ended || !descriptor_.valid())) std::exchange(on_end_, nullptr)();
 }
 
 bool Readiness::Awaiter::await_ready() const {

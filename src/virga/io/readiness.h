@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coroutine>
+#include <functional>
 #include <memory>
 
 #include "virga/base/result.h"
@@ -56,6 +57,12 @@ class Readiness {
   void filled() { watch_.writable = false; }
   bool may_read() const { return watch_.readable; }
 
+  // True once the kernel said that the other side has closed, or half closed. Costs nothing; bytes may be left to read.
+  bool ended() const { return watch_.ended; }
+  // Calls `work` once, inside the loop, when that happens or when this is closed; at once if it has happened. It must
+  // neither close nor destroy anything of this object. Replaces what was set before; nullptr takes it back.
+  void on_end(std::function<void()> work);
+
   // Ends both waits with Cancelled and closes the descriptor.
   void close();
 
@@ -70,6 +77,7 @@ class Readiness {
   OwnedWatch watch_;
   Awaiter* reader_ = nullptr;
   Awaiter* writer_ = nullptr;
+  std::function<void()> on_end_;
 };
 
 }  // namespace virga::io

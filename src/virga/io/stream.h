@@ -34,6 +34,10 @@ class Stream {
   // Forgets an early "writable", so that the next wait takes a new event: for a socket that is still connecting.
   void expect_writable() { readiness_->filled(); }
 
+  // The other side has closed or half closed; see Readiness. True for a closed stream as well.
+  bool ended() const { return !is_open() || readiness_->ended(); }
+  void on_end(std::function<void()> work) { readiness_->on_end(std::move(work)); }
+
   void shutdown_write();
   // Ends waits with Cancelled.
   void close() { readiness_->close(); }
