@@ -5,6 +5,7 @@
 
 #include "virga/base/result.h"
 #include "virga/catalog/catalog.h"
+#include "virga/deploy/deployments.h"
 #include "virga/io/loop.h"
 #include "virga/io/task.h"
 #include "virga/io/workers.h"
@@ -14,7 +15,7 @@ namespace virga::deploy {
 
 // Turns archives into packages that instances can run from: kept as a blob, unpacked inside a sandbox, put in place
 // read-only. One loop; what blocks runs on the workers.
-class Deployer {
+class Deployer final : public Deployments {
  public:
   // All of these outlive the deployer. `unpacker` is the program that unpacks, as a file that sandboxes can be given.
   struct Parts {
@@ -26,18 +27,15 @@ class Deployer {
   };
   explicit Deployer(Parts parts) : parts_(std::move(parts)) {}
 
-  // Keeps the archive and unpacks it, if that was not done before. Errors: InvalidArgument (what the archive breaks, as
-  // AWS's InvalidZipFileException says it), TooLarge (which limit), ResourceExhausted (the disk is full).
-  io::Task<Result<model::Package>> add_package(std::string archive);
+  io::Task<Result<model::Package>> add_package(std::string archive) override;
 
-  // For mutations of the catalog, which block: runs one on a worker, in the order of the calls.
-  //   auto version = co_await deployer.mutate<catalog::VersionPointer>([=](catalog::Catalog& catalog) { return ...; });
-  template <typename T>
-  io::Task<Result<T>> mutate(std::function<Result<T>(catalog::Catalog&)> change) {
+  io::Task<void> run(std::function<void(catalog::Catalog&)> work) override {
     catalog::Catalog& catalog = parts_.catalog;
-    std::function<Result<T>()> work = [&catalog, change = std::move(change)] { return change(catalog); };
-    auto result = co_await parts_.workers.run<Result<T>>(parts_.loop, std::move(work));
-    co_return result;
+    std::function<bool()> job = [&catalog, &work] {
+      work(catalog);
+      return true;
+    };
+    co_await parts_.workers.run<bool>(parts_.loop, std::move(job));
   }
 
  private:
