@@ -1,0 +1,204 @@
+"""The loop: bind, then one invocation after the other."""
+
+import _struct
+import os
+import sys
+import time
+
+from . import channel as frames
+from .channel import Channel
+from .log import Log
+
+_INVOKE = _struct.Struct("<QHHHHII")  # deadline; sizes of request id, ARN, trace id, tenant id, client context, identity
+_unpack_invoke = _INVOKE.unpack_from
+_TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+_TOO_LARGE = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+
+
+class Invocation:
+    __slots__ = ("number", "deadline", "request_id", "arn", "trace_id", "tenant_id", "client_context", "identity", "payload")
+
+    def __init__(self, number, buffer, begin, end):
+        self.number = number
+        self.deadline, request_id, arn, trace, tenant, context, identity = _unpack_invoke(buffer, begin)
+        at = begin + _INVOKE.size
+        middle = at + request_id + arn + trace + tenant
+        if middle + context + identity > end:
+            raise RuntimeError("Virga sent an INVOKE frame whose sizes exceed its body.")
+        ids = buffer[at:middle].decode("latin-1")
+        self.request_id = ids[:request_id]
+        arn += request_id
+        self.arn = ids[request_id:arn]
+        trace += arn
+        self.trace_id = ids[arn:trace]
+        self.tenant_id = ids[trace:] if tenant else None
+        self.client_context = buffer[middle:middle + context].decode() if context else None
+        middle += context
+        self.identity = buffer[middle:middle + identity].decode() if identity else None
+        self.payload = buffer[middle + identity:end].decode("utf-8", "surrogateescape")
+
+
+class Runtime:
+    def __init__(self, channel):
+        self._channel = channel
+        self._log = Log(channel)
+        self._handler = None
+        self._trace_id = ""
+
+    def run(self):
+        """The exit status of the process."""
+        # A waiting blank instance may as well have loaded what most functions import; an awaited one may not.
+        if self._channel.idle():
+            import json, logging, traceback  # noqa: E401, F401
+            from . import aws, errors, load, marshal_json  # noqa: F401
+        while True:
+            frame = self._channel.next_frame()
+            if frame is None:
+                os._exit(0)  # Virga is gone: nobody waits for threads or atexit handlers
+            kind, number, begin, end = frame
+            if kind == frames.INVOKE:
+                self._invoke(Invocation(number, self._channel.buffer, begin, end))
+                break
+            if kind == frames.BIND:
+                status = self._bind(self._channel.buffer[begin:end])
+                if status is not None:
+                    return status
+            elif kind == frames.END:
+                return 0
+        return self._serve()
+
+    # ---- loading
+
+    def _bind(self, body):
+        """The exit status if the handler cannot be loaded."""
+        import json
+
+        from . import aws, errors, load, marshal_json
+
+        bind = json.loads(body)
+        environment = bind.get("environment") or {}
+        os.environ.update(environment)
+        if "TZ" in environment:
+            time.tzset()
+        self._log.install()
+        try:
+            os.chdir(bind["task_root"])
+            load.extend_path(bind["task_root"], environment)
+            aws.prepare(bind, self._log)
+            self._errors = errors
+            self._context = aws.LambdaContext
+            self._parse = marshal_json.parse
+            self._encode = marshal_json.make_encoder(ensure_ascii=_is_older_than_3_12(bind.get("runtime", "")))
+            self._handler = load.load(bind["handler"])
+        except SystemExit as error:
+            status = errors.exit_status(error)
+            return self._refuse(errors.exit_report(status, None), status or 1)
+        except BaseException as error:
+            return self._refuse(errors.report(error, None), 1)
+        self._log.finish_lines()
+        self._channel.write(frames.READY, 0, b"")
+        return None
+
+    def _refuse(self, report, status):
+        self._log_error(report)
+        self._log.finish_lines()
+        self._channel.write(frames.INIT_ERROR, 0, _to_json(report))
+        self._channel.flush()
+        return status
+
+    # ---- running
+
+    def _serve(self):
+        channel = self._channel
+        next_frame = channel.next_frame
+        invoke = self._invoke
+        clock = time.monotonic
+        flushed = clock()
+        while True:
+            frame = next_frame()
+            if frame is None:
+                os._exit(0)
+            kind, number, begin, end = frame
+            if kind == frames.INVOKE:
+                invoke(Invocation(number, channel.buffer, begin, end))
+                # An answer must not wait long for slow invocations behind it.
+                now = clock()
+                if now - flushed > 0.001:
+                    channel.flush()
+                    flushed = now
+            elif kind == frames.END:
+                channel.flush()
+                return 0
+
+    def _invoke(self, invocation):
+        log = self._log
+        log.number = invocation.number
+        log.request_id = invocation.request_id
+        log.tenant_id = invocation.tenant_id
+        if invocation.trace_id != self._trace_id:
+            self._set_trace(invocation.trace_id)
+        try:
+            context = self._context(invocation)
+            result = self._handler(self._parse(invocation.payload), context)
+            body = result if type(result) is bytes else self._encode(result)
+        except Exception as error:
+            self._fail(invocation, self._errors.report(error, invocation.request_id))
+            return
+        except SystemExit as error:
+            status = self._errors.exit_status(error)
+            self._exit(invocation, self._errors.exit_report(status, invocation.request_id))
+            raise
+        except BaseException as error:
+            self._exit(invocation, self._errors.report(error, invocation.request_id))
+            raise
+        if log.dirty:
+            log.finish_lines()
+        if len(body) > frames.MAX_BODY:
+            self._fail(invocation, self._errors.make_report(
+                _TOO_LARGE, "Function.ResponseSizeTooLarge", None, invocation.request_id))
+            return
+        self._channel.write(frames.RESULT, invocation.number, body)
+
+    def _fail(self, invocation, report):
+        self._log_error(report)
+        self._exit(invocation, report, flush=False)
+
+    def _exit(self, invocation, report, flush=True):
+        self._log.finish_lines()
+        self._channel.write(frames.ERROR, invocation.number, _to_json(report))
+        if flush:
+            self._channel.flush()
+
+    def _log_error(self, report):
+        if os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON":
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            self._log.send(_to_json({"timestamp": stamp, "level": "ERROR", **report}).decode())
+        else:
+            self._log.send(self._errors.describe(report))
+
+    def _set_trace(self, trace_id):
+        self._trace_id = trace_id
+        if trace_id:
+            os.environ[_TRACE_VARIABLE] = trace_id
+        else:
+            os.environ.pop(_TRACE_VARIABLE, None)
+
+
+def _to_json(value):
+    import json
+
+    return json.dumps(value).encode()
+
+
+def _is_older_than_3_12(identifier):
+    """AWS's runtimes write characters beyond ASCII as they are from Python 3.12 on."""
+    version = identifier.removeprefix("python").split(".")
+    return len(version) == 2 and version[0] == "3" and version[1].isdigit() and int(version[1]) < 12
+
+
+def main():
+    descriptor = os.environ.pop("VIRGA_FRAMES_FD", "")
+    if not descriptor.isdigit() or int(descriptor) < 3:
+        sys.stderr.write("This program is started by Virga, with VIRGA_FRAMES_FD naming a connected socket (docs/frames.md).\n")
+        return 1
+    return Runtime(Channel(int(descriptor))).run()
