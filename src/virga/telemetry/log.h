@@ -55,7 +55,7 @@ class Value {
   Value(T flag) : variant_(flag) {}
   template <typename Tag>
   Value(const Id<Tag>& id) : variant_(std::string_view(id.text())) {}
-  // "MESSAGE (CODE)".
+  // "MESSAGE (CODE)", as in "no function named hello (not found)".
   Value(const Error& error);
   // In milliseconds, with microseconds behind the point; so name the field `…_ms`.
   template <typename Rep, typename Period>
@@ -91,17 +91,18 @@ class Sink {
 
 enum class Format {
   Auto,  // Text on a terminal, Json elsewhere
-  Text,  // 16:30:56.123 warn  instance lost  function=hello; coloured on a terminal unless NO_COLOR is set
+  Text,  // 16:30:56.123 warn  instance lost  function=hello (local time; coloured on a terminal unless NO_COLOR is set)
   Json,  // {"time":"2026-11-23T16:30:56.123Z","level":"warn","event":"instance lost","function":"hello"}
 };
 
-// Writes each line to `descriptor` (borrowed) in one piece. A line that the other side does not take within 100 ms is
-// lost: a stuck log reader must not stop the daemon.
+// Writes each line to `descriptor` (borrowed) in one piece. On a non-blocking descriptor, a line that the other side
+// does not take within 100 ms is lost and counted in a later line: a stuck log reader must not stop the daemon.
 std::unique_ptr<Sink> make_stream_sink(int descriptor, Format format = Format::Auto);
 
 // The line as it is written, with its newline. Control characters, bytes that are not UTF-8, and the characters that
 // reorder text come out escaped, so that nobody's input can forge a line or drive a terminal.
-std::string to_text(const Record& record);
+enum class Colour { Off, On };
+std::string to_text(const Record& record, Colour colour = Colour::Off);
 std::string to_json(const Record& record);
 
 // Sends the process's lines of `least` and graver to `sink` while this lives; then to where they went before.
