@@ -1,0 +1,1 @@
+"""What every row shares: processes, load, peers, the daemon under test, the report."""

@@ -1,0 +1,55 @@
+"""The function every row runs: "hello" in each runtime, as its author would write it."""
+
+import io
+import zipfile
+
+from harness.errors import BenchError
+from harness.virga import Function
+
+EXECUTABLE = 0o755 << 16
+PLAIN = 0o644 << 16
+
+
+def make_zip(files):
+    """`files`: name -> (bytes, attributes). Two archives of the same files are equal."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, (content, attributes) in files.items():
+            info = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+            info.external_attr = attributes
+            info.create_system = 3  # Unix: the attributes are a mode
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _source(bench, name):
+    return (bench.source / "functions" / name).read_bytes()
+
+
+def node(bench, salt=""):
+    """`salt` makes archives differ, so that each cold start reads a package of its own."""
+    code = _source(bench, "node.mjs") + _comment("//", salt)
+    return Function("nodejs20.x", "index.handler", make_zip({"index.mjs": (code, PLAIN)}))
+
+
+def python(bench, salt=""):
+    code = _source(bench, "python.py") + _comment("#", salt)
+    return Function("python3.11", "app.handler", make_zip({"app.py": (code, PLAIN)}))
+
+
+def native(bench, salt=""):
+    sdk = bench.repository / "sdk" / "c"
+    if not (sdk / "virga.h").exists():
+        raise BenchError("sdk/c/virga.h is missing")
+    program = bench.compile("native-function", bench.source / "functions/native.c", "-static", f"-I{sdk}")
+    files = {"bootstrap": (program.read_bytes(), EXECUTABLE)}
+    if salt:
+        files["salt.txt"] = (salt.encode(), PLAIN)
+    return Function("provided.al2023", "bootstrap", make_zip(files))
+
+
+def _comment(mark, salt):
+    return f"\n{mark} {salt}\n".encode() if salt else b""
+
+
+BY_LANGUAGE = {"node": node, "python": python, "native": native}

@@ -1,0 +1,146 @@
+"""The daemon under test: start it, deploy functions, ask it about phases."""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import time
+from dataclasses import dataclass
+
+from harness.errors import BenchError
+from harness.http import free_port, wait_until_ready
+from harness.peers import Target
+from harness.processes import Server, start_server
+from harness.sigv4 import sign
+
+READY_SECONDS = 60.0
+ACTIVE_SECONDS = 30.0
+# One whole CPU and a little more, so that no function is throttled below what its peer has.
+MEMORY_MB = 2048
+KEY_ID, SECRET = "virga", "virga"
+
+
+@dataclass
+class Daemon:
+    server: Server
+    port: int
+
+    def call_api(self, method, path, body=None, expected=(200, 201, 202, 204)):
+        """One signed call of the Lambda API; returns the parsed answer."""
+        with contextlib.closing(self.open_api()) as api:
+            return api.call(method, path, body, expected)
+
+    def open_api(self):
+        return _Api(self.port)
+
+    def deploy(self, name, function, api=None):
+        """Creates the function with a public URL and waits until it may be called; runs nothing."""
+        own = api or self.open_api()
+        try:
+            own.call("POST", "/2015-03-31/functions", function.creation(name))
+            own.call("POST", f"/2021-10-31/functions/{name}/url", {"AuthType": "NONE"})
+            deadline = time.monotonic() + ACTIVE_SECONDS
+            while True:
+                state = own.call("GET", f"/2015-03-31/functions/{name}/configuration").get("State", "Active")
+                if state == "Active":
+                    return self.target(name)
+                if state == "Failed" or time.monotonic() > deadline:
+                    raise BenchError(f"function {name} is {state}, not Active")
+                time.sleep(0.02)
+        finally:
+            if api is None:
+                own.close()
+
+    def target(self, function_name):
+        return Target("Virga", self.server, self.port, f"/fn/{function_name}/")
+
+
+class _Api:
+    """One kept-alive connection to the Lambda API."""
+
+    def __init__(self, port):
+        self._host = f"127.0.0.1:{port}"
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
+
+    def close(self):
+        self._connection.close()
+
+    def call(self, method, path, body=None, expected=(200, 201, 202, 204)):
+        data = json.dumps(body).encode() if body is not None else b""
+        headers = sign(method, self._host, path, data, key_id=KEY_ID, secret=SECRET, service="lambda")
+        if data:
+            headers["content-type"] = "application/json"
+        try:
+            self._connection.request(method, path, data, headers)
+            response = self._connection.getresponse()
+            text = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise BenchError(f"{method} {path}: {error!r}") from error
+        if response.status not in expected:
+            raise BenchError(f"{method} {path} answered {response.status}: {text[:300].decode(errors='replace')}")
+        return json.loads(text) if text.strip() else {}
+
+
+@dataclass
+class Function:
+    runtime: str
+    handler: str
+    archive: bytes
+
+    def creation(self, name):
+        return {
+            "FunctionName": name,
+            "Runtime": self.runtime,
+            "Handler": self.handler,
+            "Role": "arn:aws:iam::000000000000:role/bench",
+            "MemorySize": MEMORY_MB,
+            "Timeout": 30,
+            "Code": {"ZipFile": base64.b64encode(self.archive).decode()},
+        }
+
+
+def require_virga(bench):
+    if not os.access(bench.virga, os.X_OK):
+        raise BenchError(f"{bench.virga} is not built")
+    return bench.virga
+
+
+def start(bench, data, port, cores=None):
+    """Starts `virga serve` without waiting for it."""
+    command = [require_virga(bench), "serve", "--port", port, "--listen", "127.0.0.1", "--data", data]
+    log_path = bench.temporary("logs") / f"virga-{port}.log"
+    return Daemon(start_server("Virga", command, cores=cores or bench.server_cores, log_path=log_path), port)
+
+
+@contextlib.contextmanager
+def daemon(bench, data=None):
+    """A ready daemon with a new data folder, pinned to the server cores."""
+    port = free_port()
+    started = start(bench, data or bench.temporary(f"virga-{port}"), port)
+    try:
+        wait_until_ready(started.server, port, "/readyz", READY_SECONDS)
+        yield started
+    finally:
+        started.server.stop()
+
+
+@contextlib.contextmanager
+def serving(bench, make_function):
+    """A daemon with one warm function; yields its `Target`."""
+    with daemon(bench) as running:
+        target = running.deploy("hello", make_function(bench))
+        wait_until_ready(running.server, running.port, target.path)
+        yield target
+
+
+def read_phases(response):
+    """Phases of a start in ms, by name, from `X-Virga-Phases: queue=0.01,sandbox=1.2,...`; {} without it."""
+    phases = {}
+    for part in response.headers.get("x-virga-phases", "").replace(";", ",").split(","):
+        name, separator, value = part.partition("=")
+        with contextlib.suppress(ValueError):
+            if separator:
+                phases[name.strip()] = float(value)
+    return phases

@@ -1,0 +1,161 @@
+"""Tests of what the figures hang on: signing, goals, ratios, reading /proc, ending processes."""
+
+import datetime
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness.errors import BenchError  # noqa: E402
+from harness.functions import EXECUTABLE, make_zip  # noqa: E402
+from harness.http import Response  # noqa: E402
+from harness.load import Throughput  # noqa: E402
+from harness.outcome import Goal, Outcome  # noqa: E402
+from harness.processes import cpu_used, process_tree, read_stat, run_checked, start_server  # noqa: E402
+from harness.sigv4 import sign  # noqa: E402
+from harness.virga import read_phases  # noqa: E402
+from rows import ROWS  # noqa: E402
+from rows.throughput import _compare  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+
+
+class Signing(unittest.TestCase):
+    def test_agrees_with_botocore(self):
+        # The signature botocore's SigV4Auth gives the same request.
+        headers = sign(
+            "POST",
+            "127.0.0.1:4600",
+            "/2015-03-31/functions",
+            b"{}",
+            key_id="virga",
+            secret="virga",
+            service="lambda",
+            now=datetime.datetime(2025, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc),
+        )
+        self.assertIn("Signature=90f754d341efb74e1441f45a93cf67235f81601099841bb77130388cdb44b910", headers["authorization"])
+        self.assertIn("Credential=virga/20250102/us-east-1/lambda/aws4_request", headers["authorization"])
+
+
+class Phases(unittest.TestCase):
+    def test_are_read_from_the_header(self):
+        header = {"x-virga-phases": "queue=0.01, sandbox=1.2,boot=0.5"}
+        self.assertEqual(read_phases(Response(200, header, b"", 1.0)), {"queue": 0.01, "sandbox": 1.2, "boot": 0.5})
+
+    def test_are_empty_without_the_header_and_skip_what_is_no_number(self):
+        self.assertEqual(read_phases(Response(200, {}, b"", 1.0)), {})
+        self.assertEqual(read_phases(Response(200, {"x-virga-phases": "a=b,c,d=2"}, b"", 1.0)), {"d": 2.0})
+
+
+class Goals(unittest.TestCase):
+    def test_judge_the_ratio_or_the_figure(self):
+        self.assertTrue(Goal("ratio", ">=", 0.7).met(Outcome(ratio=0.7)))
+        self.assertFalse(Goal("ratio", ">=", 1.0).met(Outcome(ratio=0.99)))
+        self.assertFalse(Goal("virga", "<=", 3, "ms").met(Outcome(virga=3.1)))
+
+    def test_judge_nothing_without_a_figure(self):
+        self.assertIsNone(Goal("virga", "<=", 3, "ms").met(Outcome()))
+
+
+class Comparison(unittest.TestCase):
+    def test_below_the_limit_rates_are_compared(self):
+        rounds = [{"peer": Throughput(50_000, 20, 1), "virga": Throughput(100_000, 10, 1)}] * 3
+        outcome = _compare(Outcome(unit="requests/s"), rounds)
+        self.assertEqual((outcome.ratio, outcome.virga, outcome.unit), (2.0, 100_000, "requests/s"))
+
+    def test_above_the_limit_cpu_time_is_compared(self):
+        rounds = [{"peer": Throughput(155_000, 6, 1), "virga": Throughput(156_000, 8, 1)}] * 3
+        outcome = _compare(Outcome(unit="requests/s"), rounds)
+        self.assertEqual((outcome.ratio, outcome.virga, outcome.unit), (0.75, 8, "CPU µs/request"))
+
+    def test_one_side_alone_has_a_figure_and_no_ratio(self):
+        outcome = _compare(Outcome(unit="requests/s"), [{"peer": Throughput(50_000, 20, 1)}])
+        self.assertEqual((outcome.peer, outcome.virga, outcome.ratio), (50_000, None, None))
+
+    def test_cpu_counts_new_processes_in_full_and_ended_ones_not(self):
+        self.assertEqual(cpu_used({("a", 1): 5.0, ("gone", 1): 9.0}, {("a", 1): 6.0, ("new", 1): 2.0}), 3.0)
+
+
+class Archives(unittest.TestCase):
+    def test_of_equal_files_are_equal(self):
+        self.assertEqual(make_zip({"a": (b"x", EXECUTABLE)}), make_zip({"a": (b"x", EXECUTABLE)}))
+
+
+class Processes(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.cores = os.sched_getaffinity(0)
+
+    def start(self, script):
+        server = start_server("test", ["/bin/sh", "-c", script], cores=self.cores, log_path=self.folder / "log")
+        self.addCleanup(server.stop)
+        return server
+
+    def wait_for_log(self, server, text):
+        deadline = time.monotonic() + 10
+        while text not in server.log_tail():
+            self.assertLess(time.monotonic(), deadline, server.log_tail())
+            time.sleep(0.005)
+
+    def test_a_child_in_another_session_belongs_to_the_tree_and_ends_with_it(self):
+        server = self.start("setsid sh -c 'trap \"\" TERM; echo up; while :; do read x; done' < /dev/zero & wait")
+        self.wait_for_log(server, "up")
+        tree = server.tree()
+        self.assertGreater(len(tree), 1)
+        self.assertTrue(any(stat.session != server.pid for stat in tree))
+        self.assertGreater(server.stop(), 0)
+        for stat in tree:
+            now = read_stat(stat.pid)
+            self.assertTrue(now is None or now.key != stat.key)
+
+    def test_one_that_ends_on_request_needs_no_force(self):
+        server = self.start("echo up; exec cat /dev/zero > /dev/null")
+        self.wait_for_log(server, "up")
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.notes, [])
+
+    def test_one_that_died_tells_its_last_words(self):
+        server = self.start("echo broken; exit 3")
+        server.process.wait()
+        with self.assertRaisesRegex(BenchError, "ended with 3: broken"):
+            server.require_alive()
+
+    def test_the_tree_of_a_process_holds_the_process(self):
+        self.assertIn(os.getpid(), [stat.pid for stat in process_tree(os.getpid())])
+
+    def test_a_missing_command_is_a_reason(self):
+        with self.assertRaisesRegex(BenchError, "not installed"):
+            run_checked(["virga-no-such-program"], timeout=5, what="test")
+
+
+class Command(unittest.TestCase):
+    def run_bench(self, *arguments):
+        return subprocess.run([sys.executable, HERE / "run.py", *arguments], capture_output=True, text=True, timeout=120)
+
+    def test_row_names_are_unique(self):
+        names = [row.name for row in ROWS]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_without_a_binary_the_row_says_so_and_the_command_succeeds(self):
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "out/bench.json"
+            done = self.run_bench("--rows", "idle_memory,ready", "--virga", "/nonexistent/virga", "--json", str(target))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("/nonexistent/virga is not built", done.stdout)
+            self.assertTrue(target.exists())
+
+    def test_an_unknown_row_is_refused(self):
+        done = self.run_bench("--rows", "no_such_row")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("no row is called 'no_such_row'", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
