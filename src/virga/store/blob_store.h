@@ -10,7 +10,7 @@
 namespace virga::store {
 
 // Immutable files named by the SHA-256 of their bytes (64 lower-case hexadecimal digits): DIRECTORY/ab/abcdef... A file
-// is written aside, fsynced, then linked into place and its folder fsynced, so one that is in place is whole. Any
+// is written aside, fsynced, then renamed into place and its folder fsynced, so one that is in place is whole. Any
 // thread, several at once; every call blocks on the disk.
 class BlobStore {
  public:
