@@ -30,7 +30,7 @@ class Dispatcher final : public Invoker {
     runtime::Sandboxes& sandboxes;
     const runtime::Runtimes& runtimes;
     ledger::Logs& logs;
-    telemetry::Registry& metrics;
+    metrics::Registry& metrics;
   };
 
   Dispatcher(Parts parts, Options options);

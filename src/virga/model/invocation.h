@@ -21,6 +21,7 @@ struct Invocation {
   std::string trace_id;          // X-Amzn-Trace-Id; may be empty
   std::string client_context;    // JSON text; may be empty
   std::string cognito_identity;  // JSON text; may be empty
+  std::string tenant_id;         // X-Amz-Tenant-Id; may be empty
   LogTail log_tail = LogTail::None;
 };
 

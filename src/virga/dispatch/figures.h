@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+
+#include "virga/model/invocation.h"
+#include "virga/model/names.h"
+#include "virga/telemetry/metrics.h"
+
+namespace virga::dispatch {
+
+// What the dispatcher counts, as /metrics shows it.
+class Figures {
+ public:
+  explicit Figures(metrics::Registry& registry);
+
+  // The cells of one function, looked up once.
+  struct OfFunction {
+    std::shared_ptr<metrics::Counter> invocations;
+    std::shared_ptr<metrics::Counter> throttles;
+  };
+  OfFunction of(const model::FunctionName& function);
+  void forget(const model::FunctionName& function);
+
+  void count(const OfFunction& cells, const model::FunctionName& function, const model::Outcome& outcome);
+  void count_retry() { requeued_.add(); }
+
+ private:
+  metrics::Family<metrics::Counter>& invocations_;
+  metrics::Family<metrics::Counter>& errors_;
+  metrics::Family<metrics::Counter>& throttles_;
+  metrics::Counter& requeued_;
+  metrics::Counter& cold_starts_;
+  std::shared_ptr<metrics::Histogram> queue_;
+  std::shared_ptr<metrics::Histogram> start_;
+  std::shared_ptr<metrics::Histogram> init_;
+  std::shared_ptr<metrics::Histogram> run_;
+};
+
+}  // namespace virga::dispatch

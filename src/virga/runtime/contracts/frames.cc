@@ -1,0 +1,87 @@
+#include "virga/runtime/contracts/frames.h"
+
+#include <bit>
+#include <cstring>
+
+namespace virga::runtime {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "frames are written in the machine's own byte order");
+
+template <typename T>
+void append_number(std::string& out, T value) {
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  out.append(bytes, sizeof(T));
+}
+
+template <typename T>
+T read_number(const char* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(T));
+  return value;
+}
+
+void append_header(std::string& out, std::size_t size, FrameType type, std::uint64_t invocation) {
+  append_number(out, static_cast<std::uint32_t>(size));
+  append_number(out, static_cast<std::uint32_t>(type));
+  append_number(out, invocation);
+}
+
+std::string_view cut(std::string_view text) {
+  return text.substr(0, 0xFFFF);
+}
+
+}  // namespace
+
+void append_frame(std::string& out, FrameType type, std::uint64_t invocation, std::string_view body) {
+  append_header(out, body.size(), type, invocation);
+  out.append(body);
+}
+
+void append_invoke(std::string& out, std::uint64_t number, const model::Invocation& invocation,
+                   std::int64_t deadline_unix_ms) {
+  std::string_view id = cut(invocation.id.text());
+  std::string_view arn = cut(invocation.invoked_arn);
+  std::string_view trace = cut(invocation.trace_id);
+  std::string_view tenant = cut(invocation.tenant_id);
+  std::string_view client = invocation.client_context;
+  std::string_view cognito = invocation.cognito_identity;
+  std::size_t size = 24 + id.size() + arn.size() + trace.size() + tenant.size() + client.size() + cognito.size() +
+                     invocation.payload.size();
+  append_header(out, size, FrameType::Invoke, number);
+  append_number(out, deadline_unix_ms);
+  append_number(out, static_cast<std::uint16_t>(id.size()));
+  append_number(out, static_cast<std::uint16_t>(arn.size()));
+  append_number(out, static_cast<std::uint16_t>(trace.size()));
+  append_number(out, static_cast<std::uint16_t>(tenant.size()));
+  append_number(out, static_cast<std::uint32_t>(client.size()));
+  append_number(out, static_cast<std::uint32_t>(cognito.size()));
+  out.append(id).append(arn).append(trace).append(tenant).append(client).append(cognito).append(invocation.payload);
+}
+
+Result<std::optional<Decoded>> decode_frame(std::string_view bytes) {
+  if (bytes.size() < kFrameHeaderSize) return std::optional<Decoded>();
+  auto size = read_number<std::uint32_t>(bytes.data());
+  auto kind = read_number<std::uint32_t>(bytes.data() + 4);
+  if (size > kMaxFrameBody) return fail(ErrorCode::TooLarge, "a frame larger than 16 MiB");
+  switch (static_cast<FrameType>(kind & 0xFF)) {
+    case FrameType::Ready:
+    case FrameType::InitError:
+    case FrameType::Result:
+    case FrameType::Error:
+    case FrameType::Log:
+      break;
+    default:
+      return fail(ErrorCode::InvalidArgument, "a frame of an unknown type");
+  }
+  if (kind > 0xFF) return fail(ErrorCode::InvalidArgument, "a frame with reserved bits set");
+  if (bytes.size() - kFrameHeaderSize < size) return std::optional<Decoded>();
+  Decoded decoded;
+  decoded.frame = {static_cast<FrameType>(kind), read_number<std::uint64_t>(bytes.data() + 8),
+                   bytes.substr(kFrameHeaderSize, size)};
+  decoded.size = kFrameHeaderSize + size;
+  return std::optional<Decoded>(decoded);
+}
+
+}  // namespace virga::runtime

@@ -1,0 +1,63 @@
+#include "virga/runtime/contracts/frames.h"
+
+#include <gtest/gtest.h>
+
+namespace virga::runtime {
+namespace {
+
+std::string frame_of(std::uint32_t size, std::uint32_t kind, std::string body) {
+  std::string bytes(kFrameHeaderSize, '\0');
+  for (int i = 0; i < 4; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<char>(size >> (8 * i));
+  for (int i = 0; i < 4; ++i) bytes[static_cast<std::size_t>(4 + i)] = static_cast<char>(kind >> (8 * i));
+  return bytes + body;
+}
+
+TEST(Frames, RefusesWhatAProcessMayNotSend) {
+  for (std::uint32_t kind : {0u, 1u, 2u, 3u, 15u, 21u, 255u}) EXPECT_FALSE(decode_frame(frame_of(0, kind, ""))) << kind;
+  EXPECT_FALSE(decode_frame(frame_of(0, 18u | 1u << 8, "")));
+  EXPECT_FALSE(decode_frame(frame_of(0, 18u | 1u << 16, "")));
+  EXPECT_EQ(decode_frame(frame_of(kMaxFrameBody + 1, 18, "")).error().code(), ErrorCode::TooLarge);
+}
+
+TEST(Frames, WaitsForAWholeFrame) {
+  std::string bytes;
+  append_frame(bytes, FrameType::Result, 7, "hello");
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    auto decoded = decode_frame(std::string_view(bytes).substr(0, size));
+    ASSERT_TRUE(decoded);
+    EXPECT_FALSE(decoded->has_value()) << size;
+  }
+  bytes += "next";
+  auto decoded = decode_frame(bytes).value().value();
+  EXPECT_EQ(decoded.frame.type, FrameType::Result);
+  EXPECT_EQ(decoded.frame.invocation, 7u);
+  EXPECT_EQ(decoded.frame.body, "hello");
+  EXPECT_EQ(decoded.size, bytes.size() - 4);
+}
+
+TEST(Frames, InvokeHasTheLayoutOfTheDocument) {
+  model::Invocation invocation;
+  invocation.id = model::RequestId("id");
+  invocation.invoked_arn = "arn";
+  invocation.trace_id = "trace";
+  invocation.tenant_id = "t1";
+  invocation.client_context = "{}";
+  invocation.payload = "payload";
+  std::string bytes;
+  append_invoke(bytes, 3, invocation, 0x0102030405060708);
+  ASSERT_EQ(bytes.size(), kFrameHeaderSize + 24 + 2 + 3 + 5 + 2 + 2 + 7);
+  EXPECT_EQ(bytes[0], static_cast<char>(bytes.size() - kFrameHeaderSize));
+  EXPECT_EQ(bytes[4], 2);
+  EXPECT_EQ(bytes[8], 3);
+  EXPECT_EQ(bytes[16], 8);
+  EXPECT_EQ(bytes[24], 2);
+  EXPECT_EQ(bytes[26], 3);
+  EXPECT_EQ(bytes[28], 5);
+  EXPECT_EQ(bytes[30], 2);
+  EXPECT_EQ(bytes[32], 2);
+  EXPECT_EQ(bytes[36], 0);
+  EXPECT_EQ(bytes.substr(40), "idarntracet1{}payload");
+}
+
+}  // namespace
+}  // namespace virga::runtime

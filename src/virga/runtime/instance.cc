@@ -1,0 +1,368 @@
+#include "virga/runtime/instance.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <boost/json.hpp>
+#include <csignal>
+
+#include "virga/os/socket.h"
+#include "virga/telemetry/log.h"
+
+namespace virga::runtime {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMaxResponse = 6291556;
+constexpr milliseconds kMemorySampleTime{200};
+
+microseconds since(SteadyTime from, SteadyTime to) {
+  return std::chrono::duration_cast<microseconds>(to - from);
+}
+
+std::string signal_name(int signal) {
+  switch (signal) {
+    case SIGKILL:
+      return "killed";
+    case SIGSEGV:
+      return "segmentation fault";
+    case SIGABRT:
+      return "aborted";
+    case SIGSYS:
+      return "bad system call";
+    case SIGTERM:
+      return "terminated";
+    default:
+      return std::to_string(signal);
+  }
+}
+
+}  // namespace
+
+std::string error_payload(std::string_view type, std::string_view message) {
+  boost::json::object body{{"errorType", type}, {"errorMessage", message}};
+  return boost::json::serialize(body);
+}
+
+Instance::Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner)
+    : loop_(loop),
+      sandboxes_(sandboxes),
+      plan_(std::move(plan)),
+      owner_(owner),
+      tasks_(loop),
+      intake_(loop.now()),
+      initialized_(loop),
+      ended_(loop),
+      timeout_(loop) {}
+
+Instance::~Instance() = default;
+
+io::Task<Instance::End> Instance::run() {
+  End end;
+  auto started_at = loop_.clock().steady();
+  if (auto started = co_await start(); !started) {
+    state_ = State::Ending;
+    end.refusal = std::move(started).error();
+  } else {
+    auto sandbox_at = loop_.clock().steady();
+    start_phases_.start = since(started_at, sandbox_at);
+    auto waited = co_await initialized_.wait(io::Deadline::at(sandbox_at + plan_.init_timeout));
+    start_phases_.init = since(sandbox_at, loop_.clock().steady());
+    if (!waited) {
+      auto seconds = static_cast<double>(plan_.init_timeout.count()) / 1000;
+      fail_init(
+          model::Fault::InitFailed,
+          error_payload("Sandbox.Timedout", fmt::format("Initialization timed out after {:.2f} seconds", seconds)));
+    }
+    if (!init_failure_ && state_ == State::Starting) {
+      state_ = State::Ready;
+      was_ready_ = true;
+      idle_since_ = loop_.clock().steady();
+      sandboxes_.end_init(sandbox_);
+      owner_.instance_ready(*this);
+    } else {
+      kill();
+    }
+    auto gone = co_await ended_.wait();
+    (void)gone;
+  }
+  state_ = State::Ending;
+  timeout_.cancel();
+  if (exit_) process_ended(*exit_);
+  if (frames_) co_await frames_->stop();
+  if (api_) co_await api_->stop();
+  if (output_) output_->close();
+  auto joined = co_await tasks_.join();
+  (void)joined;
+  end.was_ready = was_ready_;
+  if (init_failure_) {
+    init_failure_->phases = start_phases_;
+    init_failure_->max_memory.count = peak_memory_;
+    end.failure = std::move(init_failure_);
+  }
+  end.unstarted.assign(in_flight_.begin(), in_flight_.end());
+  in_flight_.clear();
+  if (!idle_log_.empty()) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
+  co_return end;
+}
+
+io::Task<Result<>> Instance::start() {
+  VIRGA_CO_TRY_ASSIGN(auto sockets, os::socket_pair(SOCK_STREAM));
+  VIRGA_CO_TRY_ASSIGN(auto pipe, os::make_pipe());
+  plan_.spec.id = sandbox_ = sandboxes_.next_id();
+  sandbox::Channels channels;
+  channels.frames = sockets.second.get();
+  channels.output = pipe.writer.get();
+  channels.errors = pipe.writer.get();
+  VIRGA_CO_TRY_ASSIGN(auto frames, io::Stream::adopt(loop_, std::move(sockets.first)));
+  VIRGA_CO_TRY_ASSIGN(auto output, io::Stream::adopt(loop_, std::move(pipe.reader)));
+  frames_ = std::make_unique<FramesChannel>(std::move(frames), *this);
+  output_.emplace(std::move(output));
+  // BIND lies in the socket when the process begins to read.
+  if (!plan_.bind.empty()) frames_->bind(plan_.bind);
+  Sandboxes::OnEnded on_ended = [this](const sandbox::Ended& ended) {
+    exit_ = ended;
+    ended_.set();
+    initialized_.set();
+  };
+  auto spec = plan_.spec;
+  auto started = co_await sandboxes_.start(std::move(spec), channels, std::move(on_ended));
+  if (!started) co_return fail(std::move(started).error());
+  is_started_ = true;
+  // The sandbox has its own copies: with these closed, the end of the process is the end of the streams.
+  sockets.second.reset();
+  pipe.writer.reset();
+  if (started->listener.valid()) {
+    VIRGA_CO_TRY_ASSIGN(api_, RuntimeApi::create(loop_, std::move(started->listener), *this));
+  }
+  frames_->start();
+  tasks_.add(read_output());
+  co_return Result<>();
+}
+
+void Instance::kill() {
+  if (state_ != State::Ending) state_ = State::Ending;
+  if (is_started_) sandboxes_.kill(sandbox_);
+}
+
+void Instance::give(Call& call) {
+  auto now = loop_.clock().steady();
+  auto deadline = unix_milliseconds(loop_.clock().wall()) + call.timeout.count();
+  auto number = first_number_ + in_flight_.size();
+  in_flight_.push_back(&call);
+  if (in_flight_.size() == 1) {
+    head_started_ = now;
+    call.started = now;
+  }
+  call.outcome.phases.queue = since(call.arrived, now);
+  if (!timeout_.running()) timeout_.start(io::Deadline::at(now + call.timeout), [this] { check_timeout(); });
+  if (speaks_frames_) {
+    frames_->invoke(number, call.invocation, deadline);
+  } else {
+    api_->invoke(number, call.invocation, deadline);
+  }
+}
+
+void Instance::check_timeout() {
+  // Started once for a call and left alone when that one ends: it looks here who runs now.
+  if (in_flight_.empty() || state_ == State::Ending) return;
+  auto& head = *in_flight_.front();
+  auto due = head_started_ + head.timeout;
+  if (loop_.clock().steady() < due) {
+    timeout_.start(io::Deadline::at(due), [this] { check_timeout(); });
+    return;
+  }
+  kill();
+  auto seconds = static_cast<double>(head.timeout.count()) / 1000;
+  finish_head(model::Fault::TimedOut,
+              error_payload("Sandbox.Timedout", fmt::format("RequestId: {} Error: Task timed out after {:.2f} seconds",
+                                                            head.invocation.id.text(), seconds)));
+}
+
+void Instance::contract_ready(Speaker speaker) {
+  if (state_ != State::Starting) return;
+  speaks_frames_ = speaker == Speaker::Frames;
+  initialized_.set();
+}
+
+void Instance::contract_init_error(std::string_view error_json) {
+  if (state_ != State::Starting) return;
+  drain_output();
+  fail_init(model::Fault::InitFailed, std::string(error_json));
+}
+
+void Instance::fail_init(model::Fault fault, std::string payload) {
+  if (init_failure_ || was_ready_) return;
+  init_failure_.emplace();
+  init_failure_->fault = fault;
+  init_failure_->payload = std::move(payload);
+  initialized_.set();
+}
+
+void Instance::contract_result(std::uint64_t number, std::string_view payload) {
+  if (in_flight_.empty() || number != first_number_) {
+    contract_broken("an answer to another invocation than the one that runs");
+    return;
+  }
+  if (payload.size() > kMaxResponse) {
+    finish_head(model::Fault::ResponseTooLarge,
+                error_payload("Function.ResponseSizeTooLarge",
+                              "Response payload size exceeded maximum allowed payload size (6291556 bytes)."));
+    return;
+  }
+  finish_head(model::Fault::None, payload);
+}
+
+void Instance::contract_error(std::uint64_t number, std::string_view error_json) {
+  if (in_flight_.empty() || number != first_number_) {
+    contract_broken("an answer to another invocation than the one that runs");
+    return;
+  }
+  finish_head(model::Fault::Reported, error_json);
+}
+
+void Instance::contract_log(std::uint64_t number, std::string_view lines) {
+  auto now = loop_.now();
+  bool is_head = !in_flight_.empty() && number == first_number_;
+  intake_.add_lines(lines, now, is_head ? in_flight_.front()->log : idle_log_);
+  if (!is_head && state_ == State::Ready) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
+}
+
+void Instance::contract_closed() {
+  // A program that speaks the Runtime API need not keep the frames socket.
+  if (api_ && !speaks_frames_) return;
+  tasks_.add(kill_unless_it_exits());
+}
+
+void Instance::contract_broken(std::string_view why) {
+  log::warn("instance broke its contract", {{"function", plan_.version->function}, {"why", why}});
+  if (!was_ready_) fail_init(model::Fault::InitFailed, error_payload("Runtime.InvalidFrames", why));
+  kill();
+}
+
+io::Task<void> Instance::kill_unless_it_exits() {
+  // A process that closes its socket is about to end, and its exit status says why.
+  auto exited = co_await ended_.wait(io::Deadline::in(loop_, milliseconds(200)));
+  if (!exited) kill();
+}
+
+void Instance::take_output(std::string_view bytes) {
+  output_used_ = true;
+  auto now = loop_.now();
+  intake_.add_bytes(bytes, now, in_flight_.empty() ? idle_log_ : in_flight_.front()->log);
+  if (in_flight_.empty() && state_ == State::Ready && !idle_log_.empty()) {
+    owner_.instance_logged(*this, std::exchange(idle_log_, {}));
+  }
+}
+
+io::Task<void> Instance::read_output() {
+  char buffer[16384];
+  while (true) {
+    auto count = co_await output_->read_some(buffer);
+    if (!count || *count == 0) co_return;
+    take_output({buffer, *count});
+  }
+}
+
+void Instance::drain_output() {
+  if (!output_ || !output_->is_open()) return;
+  char buffer[16384];
+  // Bounded: a process that writes without end must not hold the loop.
+  for (int i = 0; i < 64; ++i) {
+    ssize_t count = ::read(output_->descriptor().get(), buffer, sizeof(buffer));
+    if (count <= 0) return;
+    take_output({buffer, static_cast<std::size_t>(count)});
+  }
+}
+
+void Instance::finish_head(model::Fault fault, std::string_view payload) {
+  // What the process wrote before it answered lies in the pipe already. Processes that never use the pipe are not
+  // asked.
+  if (output_used_ || !speaks_frames_) drain_output();
+  auto& call = *in_flight_.front();
+  intake_.finish(loop_.now(), call.log);
+  in_flight_.pop_front();
+  ++first_number_;
+  auto now = loop_.clock().steady();
+  call.outcome.fault = fault;
+  call.outcome.payload.assign(payload);
+  call.outcome.phases.run = since(head_started_, now);
+  if (first_call_) {
+    first_call_ = false;
+    call.outcome.phases.start = start_phases_.start;
+    call.outcome.phases.boot = start_phases_.boot;
+    call.outcome.phases.init = start_phases_.init;
+    call.log.insert(0, std::exchange(idle_log_, {}));
+  }
+  head_started_ = now;
+  if (in_flight_.empty()) {
+    idle_since_ = now;
+  } else {
+    in_flight_.front()->started = now;
+  }
+  bool wants_exact = call.invocation.log_tail == model::LogTail::Wanted || peak_memory_ == 0;
+  if (wants_exact && is_started_ && !exit_) {
+    tasks_.add(finish_with_memory(call));
+    return;
+  }
+  if (!sampling_ && now - memory_sampled_ > kMemorySampleTime && state_ == State::Ready) tasks_.add(sample_memory());
+  finish(call);
+}
+
+void Instance::finish(Call& call) {
+  call.outcome.max_memory.count = peak_memory_;
+  owner_.instance_finished(*this, call);
+}
+
+io::Task<void> Instance::sample_memory() {
+  sampling_ = true;
+  auto usage = co_await sandboxes_.usage(sandbox_);
+  sampling_ = false;
+  memory_sampled_ = loop_.now();
+  if (usage) peak_memory_ = std::max(peak_memory_, usage->peak_memory_bytes);
+}
+
+io::Task<void> Instance::finish_with_memory(Call& call) {
+  co_await sample_memory();
+  if (exit_) peak_memory_ = std::max(peak_memory_, exit_->peak_memory_bytes);
+  finish(call);
+}
+
+std::string Instance::exit_payload(const Call* call) const {
+  std::string prefix = call == nullptr ? "" : "RequestId: " + call->invocation.id.text() + " ";
+  switch (exit_->reason) {
+    case sandbox::EndReason::OutOfMemory:
+      return error_payload("Runtime.OutOfMemory",
+                           prefix + "Error: Runtime exited with error: signal: killed (out of memory: the limit is " +
+                               std::to_string(plan_.version->config.memory.count >> 20) + " MB)");
+    case sandbox::EndReason::Signalled:
+      return error_payload("Runtime.ExitError",
+                           prefix + "Error: Runtime exited with error: signal: " + signal_name(exit_->status));
+    case sandbox::EndReason::Killed:
+      return error_payload("Runtime.ExitError", prefix + "Error: Runtime exited with error: signal: killed");
+    case sandbox::EndReason::Exited:
+      break;
+  }
+  if (exit_->status == 0) {
+    return error_payload("Runtime.ExitError", prefix + "Error: Runtime exited without providing a reason");
+  }
+  return error_payload("Runtime.ExitError",
+                       fmt::format("{}Error: Runtime exited with error: exit status {}", prefix, exit_->status));
+}
+
+void Instance::process_ended(const sandbox::Ended& ended) {
+  peak_memory_ = std::max(peak_memory_, ended.peak_memory_bytes);
+  drain_output();
+  bool out_of_memory = ended.reason == sandbox::EndReason::OutOfMemory;
+  if (!was_ready_) {
+    fail_init(out_of_memory ? model::Fault::OutOfMemory : model::Fault::InitFailed, exit_payload(nullptr));
+  } else if (!in_flight_.empty()) {
+    // Only the first one can have begun: the process takes them one at a time, in order.
+    auto* call = in_flight_.front();
+    finish_head(out_of_memory ? model::Fault::OutOfMemory : model::Fault::Exited, exit_payload(call));
+  }
+}
+
+}  // namespace virga::runtime

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "virga/io/loop.h"
+#include "virga/io/stream.h"
+#include "virga/io/task.h"
+#include "virga/io/task_group.h"
+#include "virga/model/function.h"
+#include "virga/model/invocation.h"
+#include "virga/runtime/call.h"
+#include "virga/runtime/contracts/frames_channel.h"
+#include "virga/runtime/contracts/runtime_api.h"
+#include "virga/runtime/contracts/sink.h"
+#include "virga/runtime/log_intake.h"
+#include "virga/runtime/runtimes.h"
+#include "virga/runtime/sandboxes.h"
+
+namespace virga::runtime {
+
+class Instance;
+
+// Who lends calls to instances. Called on the loop; it may give calls from within, and must not destroy the instance.
+class InstanceOwner {
+ public:
+  virtual ~InstanceOwner() = default;
+  // The code is loaded: calls may be given.
+  virtual void instance_ready(Instance& instance) = 0;
+  // A call is done: its outcome is complete and `done` is set. There is room for another.
+  virtual void instance_finished(Instance& instance, Call& call) = 0;
+  // Lines written outside of any call.
+  virtual void instance_logged(Instance& instance, std::string lines) = 0;
+};
+
+// Everything an instance is started with. A value.
+struct InstancePlan {
+  std::shared_ptr<const model::Version> version;  // shared with the catalog's readers
+  const Runtime* runtime = nullptr;               // outlives the instance
+  sandbox::Spec spec;                             // complete but for its id
+  std::string bind;                               // body of the BIND frame; "" for the Runtime API
+  std::chrono::milliseconds init_timeout{};
+};
+
+// One sandboxed process that serves one version: starts it, speaks its contract, holds it to its timeouts, and ends it.
+// One loop. `run` is its whole life: add it to a task group; the instance is destroyed after it has ended.
+class Instance final : public ContractSink {
+ public:
+  enum class State { Starting, Ready, Ending };
+  // How a life ended.
+  struct End {
+    bool was_ready = false;
+    // Set when it ended before it was ready, for those who wait for it: fault, payload, phases.
+    std::optional<model::Outcome> failure;
+    // The sandbox could not be made at all: nothing the function did.
+    std::optional<Error> refusal;
+    // Calls it had been given and had not begun: they run elsewhere, and this did not count as an attempt.
+    std::vector<Call*> unstarted;
+  };
+
+  Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner);
+  ~Instance() override;
+
+  io::Task<End> run();
+  // Only when Ready. More than one: the next ones wait in the process's socket (frames only).
+  void give(Call& call);
+  // Ends it: at once, failing what runs.
+  void kill();
+
+  State state() const { return state_; }
+  std::size_t in_flight() const { return in_flight_.size(); }
+  // Whether calls may be given while one runs.
+  bool can_prefetch() const { return speaks_frames_; }
+  SteadyTime idle_since() const { return idle_since_; }
+  model::Phases start_phases() const { return start_phases_; }
+  const model::Version& version() const { return *plan_.version; }
+
+ private:
+  void contract_ready(Speaker speaker) override;
+  void contract_init_error(std::string_view error_json) override;
+  void contract_result(std::uint64_t number, std::string_view payload) override;
+  void contract_error(std::uint64_t number, std::string_view error_json) override;
+  void contract_log(std::uint64_t number, std::string_view lines) override;
+  void contract_closed() override;
+  void contract_broken(std::string_view why) override;
+
+  io::Task<Result<>> start();
+  io::Task<void> read_output();
+  io::Task<void> kill_unless_it_exits();
+  io::Task<void> sample_memory();
+  io::Task<void> finish_with_memory(Call& call);
+  void take_output(std::string_view bytes);
+  void drain_output();
+  void finish_head(model::Fault fault, std::string_view payload);
+  void finish(Call& call);
+  void check_timeout();
+  void fail_init(model::Fault fault, std::string payload);
+  void process_ended(const sandbox::Ended& ended);
+  std::string exit_payload(const Call* call) const;
+
+  io::Loop& loop_;
+  Sandboxes& sandboxes_;
+  InstancePlan plan_;
+  InstanceOwner& owner_;
+  io::TaskGroup tasks_;
+  State state_ = State::Starting;
+
+  std::uint64_t sandbox_ = 0;
+  std::unique_ptr<FramesChannel> frames_;
+  std::unique_ptr<RuntimeApi> api_;
+  std::optional<io::Stream> output_;
+  LogIntake intake_;
+  bool speaks_frames_ = false;  // otherwise the Runtime API; known when it is ready
+  bool output_used_ = false;    // the process wrote to descriptor 1 or 2
+  std::string idle_log_;        // what it wrote outside of a call
+
+  io::Event initialized_;  // ready, failed or ended
+  io::Event ended_;        // no process is left
+  std::optional<sandbox::Ended> exit_;
+  std::optional<model::Outcome> init_failure_;
+  bool is_started_ = false;  // the sandbox was made
+  bool was_ready_ = false;
+
+  std::deque<Call*> in_flight_;     // the first one runs, the others wait in the socket
+  std::uint64_t first_number_ = 1;  // of in_flight_.front()
+  SteadyTime head_started_;
+  SteadyTime idle_since_;
+  io::Timer timeout_;
+  model::Phases start_phases_;
+  bool first_call_ = true;
+  std::uint64_t peak_memory_ = 0;  // bytes
+  SteadyTime memory_sampled_;
+  bool sampling_ = false;
+};
+
+// {"errorType":TYPE,"errorMessage":MESSAGE}
+std::string error_payload(std::string_view type, std::string_view message);
+
+}  // namespace virga::runtime

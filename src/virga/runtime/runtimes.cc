@@ -1,0 +1,178 @@
+#include "virga/runtime/runtimes.h"
+
+#include <dirent.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <filesystem>
+
+#include "virga/os/errno.h"
+#include "virga/os/file.h"
+#include "virga/os/socket.h"
+
+namespace virga::runtime {
+namespace {
+
+namespace json = boost::json;
+
+class Manifest {
+ public:
+  Manifest(std::string path, const json::object& object) : path_(std::move(path)), object_(object) {}
+
+  Result<std::string> text(std::string_view name) const {
+    const auto* value = object_.if_contains(name);
+    if (value == nullptr || !value->is_string()) return wrong(name, "a string");
+    return std::string(value->get_string());
+  }
+  Result<std::vector<std::string>> texts(std::string_view name) const {
+    std::vector<std::string> result;
+    const auto* value = object_.if_contains(name);
+    if (value == nullptr) return result;
+    if (!value->is_array()) return wrong(name, "a list of strings");
+    for (const auto& element : value->get_array()) {
+      if (!element.is_string()) return wrong(name, "a list of strings");
+      result.emplace_back(element.get_string());
+    }
+    return result;
+  }
+  Result<std::map<std::string, std::string>> map(std::string_view name) const {
+    std::map<std::string, std::string> result;
+    const auto* value = object_.if_contains(name);
+    if (value == nullptr) return result;
+    if (!value->is_object()) return wrong(name, "an object of strings");
+    for (const auto& [key, element] : value->get_object()) {
+      if (!element.is_string()) return wrong(name, "an object of strings");
+      result.emplace(key, element.get_string());
+    }
+    return result;
+  }
+
+ private:
+  std::unexpected<Error> wrong(std::string_view name, std::string_view expected) const {
+    return fail(ErrorCode::InvalidArgument,
+                path_ + ": member '" + std::string(name) + "' must be " + std::string(expected));
+  }
+  std::string path_;
+  const json::object& object_;
+};
+
+void replace_interpreter(std::vector<std::string>& arguments, const std::string& interpreter) {
+  static constexpr std::string_view kPlace = "${interpreter}";
+  for (auto& argument : arguments) {
+    if (auto at = argument.find(kPlace); at != std::string::npos) argument.replace(at, kPlace.size(), interpreter);
+  }
+}
+
+Result<Runtime> load_one(const std::string& directory) {
+  std::string path = directory + "/runtime.json";
+  VIRGA_TRY_ASSIGN(auto text, os::read_file(path));
+  boost::system::error_code error;
+  auto parsed = json::parse(text, error);
+  if (error || !parsed.is_object()) return fail(ErrorCode::InvalidArgument, path + ": is no JSON object");
+  Manifest manifest(path, parsed.get_object());
+
+  Runtime runtime;
+  runtime.directory = directory;
+  VIRGA_TRY_ASSIGN(runtime.name, manifest.text("name"));
+  VIRGA_TRY_ASSIGN(runtime.identifiers, manifest.texts("identifiers"));
+  VIRGA_TRY_ASSIGN(auto contract, manifest.text("contract"));
+  if (contract == "frames") {
+    runtime.contract = ContractKind::Frames;
+  } else if (contract == "runtime_api") {
+    runtime.contract = ContractKind::RuntimeApi;
+  } else {
+    return fail(ErrorCode::InvalidArgument, path + ": 'contract' must be \"frames\" or \"runtime_api\"");
+  }
+  VIRGA_TRY_ASSIGN(runtime.arguments, manifest.texts("arguments"));
+  VIRGA_TRY_ASSIGN(runtime.environment, manifest.map("environment"));
+  VIRGA_TRY_ASSIGN(runtime.start_variables, manifest.texts("start_variables"));
+  VIRGA_TRY_ASSIGN(runtime.version_command, manifest.texts("version_command"));
+  VIRGA_TRY_ASSIGN(auto interpreters, manifest.texts("interpreters"));
+  for (const auto& interpreter : interpreters) {
+    if (::access(interpreter.c_str(), X_OK) == 0) {
+      runtime.interpreter = interpreter;
+      break;
+    }
+  }
+  if (!interpreters.empty() && runtime.interpreter.empty()) {
+    runtime.missing = "the runtime '" + runtime.name + "' needs " + interpreters.back() +
+                      ", which is not on this machine: install it (on Debian: apt-get install " +
+                      (runtime.name == "node"     ? "nodejs"
+                       : runtime.name == "python" ? "python3"
+                                                  : runtime.name) +
+                      ")";
+  }
+  replace_interpreter(runtime.arguments, runtime.interpreter);
+  replace_interpreter(runtime.version_command, runtime.interpreter);
+  return runtime;
+}
+
+}  // namespace
+
+Result<Runtimes> Runtimes::load(const std::string& directory) {
+  std::error_code error;
+  std::vector<std::string> folders;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (std::filesystem::exists(entry.path() / "runtime.json", error)) folders.push_back(entry.path().string());
+  }
+  if (error) return fail(os::errno_error(error.value(), "read the runtimes in", directory));
+  if (folders.empty()) {
+    return fail(ErrorCode::NotFound, "no runtimes in " + directory + ": give the folder with --runtimes");
+  }
+  std::sort(folders.begin(), folders.end());
+  Runtimes runtimes;
+  for (const auto& folder : folders) {
+    VIRGA_TRY_ASSIGN(auto runtime, load_one(folder));
+    for (const auto& identifier : runtime.identifiers) {
+      runtimes.by_identifier_.emplace(identifier, runtimes.runtimes_.size());
+    }
+    runtimes.runtimes_.push_back(std::move(runtime));
+  }
+  return runtimes;
+}
+
+const Runtime* Runtimes::find(std::string_view identifier) const {
+  auto found = by_identifier_.find(identifier);
+  return found == by_identifier_.end() ? nullptr : &runtimes_[found->second];
+}
+
+std::vector<std::string> Runtimes::identifiers() const {
+  std::vector<std::string> names;
+  for (const auto& [identifier, index] : by_identifier_) names.push_back(identifier);
+  return names;
+}
+
+Result<std::string> ask_version(const Runtime& runtime) {
+  if (!runtime.missing.empty()) return fail(ErrorCode::Unavailable, runtime.missing);
+  if (runtime.version_command.empty()) return std::string();
+  VIRGA_TRY_ASSIGN(auto pipe, os::make_pipe());
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, pipe.writer.get(), 1);
+  posix_spawn_file_actions_adddup2(&actions, pipe.writer.get(), 2);
+  std::vector<char*> arguments;
+  for (const auto& argument : runtime.version_command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  std::array<char*, 1> no_environment{nullptr};
+  pid_t pid = 0;
+  int error = ::posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), no_environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return fail(os::errno_error(error, "run", arguments[0]));
+  pipe.writer.reset();
+  std::string text;
+  char buffer[256];
+  for (ssize_t count = 0; (count = ::read(pipe.reader.get(), buffer, sizeof(buffer))) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  if (status != 0) return fail(ErrorCode::Unavailable, std::string(arguments[0]) + " failed: " + text);
+  return text;
+}
+
+}  // namespace virga::runtime

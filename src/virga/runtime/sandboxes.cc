@@ -1,0 +1,183 @@
+#include "virga/runtime/sandboxes.h"
+
+#include <fcntl.h>
+
+#include <vector>
+
+#include "virga/os/errno.h"
+#include "virga/telemetry/log.h"
+
+namespace virga::runtime {
+
+Sandboxes::Sandboxes(io::Loop& loop, sandbox::Helper::Options options, std::unique_ptr<sandbox::Helper> helper)
+    : loop_(loop), options_(std::move(options)), helper_(std::move(helper)), tasks_(loop), empty_(loop) {
+  empty_.set();
+}
+
+Sandboxes::~Sandboxes() = default;
+
+Result<std::unique_ptr<Sandboxes>> Sandboxes::create(io::Loop& loop, sandbox::Helper::Options options) {
+  VIRGA_TRY_ASSIGN(auto helper, sandbox::Helper::start(options));
+  std::unique_ptr<Sandboxes> sandboxes(
+      new Sandboxes(loop, std::move(options), std::make_unique<sandbox::Helper>(std::move(helper))));
+  VIRGA_TRY(sandboxes->attach());
+  sandboxes->tasks_.add(sandboxes->receive());
+  return sandboxes;
+}
+
+Result<> Sandboxes::attach() {
+  // The helper object owns its descriptor; the loop watches a duplicate of it.
+  os::Descriptor watched(::fcntl(helper_->descriptor(), F_DUPFD_CLOEXEC, 0));
+  if (!watched.valid()) return os::fail_errno("duplicate the helper's socket");
+  VIRGA_TRY_ASSIGN(readiness_, io::Readiness::create(loop_, std::move(watched)));
+  return {};
+}
+
+io::Task<Result<sandbox::Started>> Sandboxes::start(sandbox::Spec spec, sandbox::Channels channels, OnEnded on_ended) {
+  if (stopping_) co_return fail(ErrorCode::Unavailable, "Virga is stopping");
+  auto id = spec.id;
+  auto asked = helper_->start(spec, channels);
+  while (!asked && asked.error().code() == ErrorCode::ResourceExhausted) {
+    // The helper is behind with its work: it takes more when it has answered some.
+    auto deadline = io::Deadline::in(loop_, std::chrono::milliseconds(10));
+    co_await io::sleep_until(loop_, deadline);
+    if (stopping_) co_return fail(ErrorCode::Unavailable, "Virga is stopping");
+    asked = helper_->start(spec, channels);
+  }
+  if (!asked) co_return fail(std::move(asked).error());
+  auto running = std::make_shared<Running>(loop_);
+  running->on_ended = std::move(on_ended);
+  running_.emplace(id, running);
+  empty_.reset();
+  auto answer = co_await running->started.wait();
+  if (!answer) co_return fail(std::move(answer).error());
+  co_return std::move(*answer);
+}
+
+io::Task<Result<sandbox::Ended>> Sandboxes::run(sandbox::Spec spec, sandbox::Channels channels) {
+  auto ended = std::make_shared<io::OneShot<sandbox::Ended>>(loop_);  // shared with the callback
+  OnEnded on_ended = [ended](const sandbox::Ended& event) { ended->deliver(event); };
+  auto started = co_await start(std::move(spec), channels, std::move(on_ended));
+  if (!started) co_return fail(std::move(started).error());
+  auto result = co_await ended->wait();
+  co_return result;
+}
+
+void Sandboxes::kill(std::uint64_t id) {
+  // An error means that the helper is gone, and the sandbox with it.
+  if (running_.contains(id)) (void)helper_->kill(id);
+}
+
+void Sandboxes::end_init(std::uint64_t id) {
+  if (running_.contains(id)) (void)helper_->end_init(id);
+}
+
+io::Task<Result<sandbox::Usage>> Sandboxes::usage(std::uint64_t id) {
+  auto found = running_.find(id);
+  if (found == running_.end()) co_return fail(ErrorCode::NotFound, "the sandbox has ended");
+  auto running = found->second;
+  if (!running->usage) {
+    if (auto asked = helper_->query(id); !asked) co_return fail(std::move(asked).error());
+    running->usage = std::make_shared<io::OneShot<Result<sandbox::Usage>>>(loop_);
+  }
+  auto usage = running->usage;
+  auto answer = co_await usage->wait();
+  if (!answer) co_return fail(std::move(answer).error());
+  co_return *answer;
+}
+
+io::Task<void> Sandboxes::receive() {
+  while (true) {
+    auto event = helper_->receive();
+    if (event && event->has_value()) {
+      dispatch(std::move(**event));
+      continue;
+    }
+    if (event) {
+      readiness_->drained();
+      auto ready = co_await readiness_->readable();
+      if (!ready) co_return;  // closed by stop()
+      continue;
+    }
+    if (stopping_) co_return;
+    log::error("sandbox helper lost", {{"error", event.error()}});
+    lose_all();
+    readiness_->close();
+    while (!stopping_) {
+      auto helper = sandbox::Helper::start(options_);
+      if (helper) {
+        *helper_ = std::move(*helper);
+        if (auto attached = attach(); attached) break;
+      } else {
+        log::error("sandbox helper did not start", {{"error", helper.error()}});
+      }
+      auto deadline = io::Deadline::in(loop_, std::chrono::seconds(1));
+      co_await io::sleep_until(loop_, deadline);
+    }
+    if (stopping_) co_return;
+    ++restarts_;
+    log::warn("sandbox helper started anew", {{"pid", helper_->pid()}});
+  }
+}
+
+void Sandboxes::dispatch(sandbox::Event event) {
+  if (auto* started = std::get_if<sandbox::Started>(&event)) {
+    if (auto found = running_.find(started->id); found != running_.end()) {
+      found->second->is_started = true;
+      found->second->started.deliver(std::move(*started));
+    }
+  } else if (auto* failed = std::get_if<sandbox::StartFailed>(&event)) {
+    if (auto found = running_.find(failed->id); found != running_.end()) {
+      found->second->started.deliver(fail(std::move(failed->error)));
+      running_.erase(found);
+      if (running_.empty()) empty_.set();
+    }
+  } else if (auto* ended = std::get_if<sandbox::Ended>(&event)) {
+    finish(ended->id, *ended);
+  } else if (auto* usage = std::get_if<sandbox::Usage>(&event)) {
+    if (auto found = running_.find(usage->id); found != running_.end() && found->second->usage) {
+      std::exchange(found->second->usage, nullptr)->deliver(*usage);
+    }
+  }
+}
+
+void Sandboxes::finish(std::uint64_t id, const sandbox::Ended& ended) {
+  auto found = running_.find(id);
+  if (found == running_.end()) return;
+  auto running = std::move(found->second);
+  running_.erase(found);
+  if (running_.empty()) empty_.set();
+  if (running->usage) running->usage->deliver(fail(ErrorCode::NotFound, "the sandbox has ended"));
+  if (!running->is_started) {
+    running->started.deliver(fail(ErrorCode::Unavailable, "the sandbox helper died"));
+  } else if (running->on_ended) {
+    // Whoever awaits `started` resumes later in the round: the end must not overtake it.
+    loop_.post([running, ended] { running->on_ended(ended); });
+  }
+}
+
+void Sandboxes::lose_all() {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, running] : running_) ids.push_back(id);
+  for (auto id : ids) {
+    sandbox::Ended ended;
+    ended.id = id;
+    ended.reason = sandbox::EndReason::Killed;
+    finish(id, ended);
+  }
+}
+
+io::Task<void> Sandboxes::stop() {
+  stopping_ = true;
+  for (const auto& [id, running] : running_) (void)helper_->kill(id);
+  auto waited = co_await empty_.wait(io::Deadline::in(loop_, std::chrono::seconds(10)));
+  if (!waited) {
+    log::error("sandboxes did not end in time", {{"count", running_.size()}});
+    lose_all();
+  }
+  readiness_->close();
+  auto joined = co_await tasks_.join();
+  (void)joined;
+}
+
+}  // namespace virga::runtime

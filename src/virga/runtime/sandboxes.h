@@ -1,0 +1,76 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "virga/base/result.h"
+#include "virga/io/event.h"
+#include "virga/io/loop.h"
+#include "virga/io/readiness.h"
+#include "virga/io/task.h"
+#include "virga/io/task_group.h"
+#include "virga/sandbox/helper.h"
+
+namespace virga::runtime {
+
+// The sandbox helper on an event loop: requests are awaited, ends are called back. When the helper dies, every sandbox
+// is reported as ended, and a new helper is started. One loop.
+class Sandboxes {
+ public:
+  // Told once when no process of a started sandbox is left.
+  using OnEnded = std::function<void(const sandbox::Ended&)>;
+
+  static Result<std::unique_ptr<Sandboxes>> create(io::Loop& loop, sandbox::Helper::Options options);
+  ~Sandboxes();
+
+  std::uint64_t next_id() { return ++last_id_; }
+
+  // Starts a sandbox whose spec.id came from next_id(). `on_ended` is called only if it was started, and never before
+  // this has answered.
+  io::Task<Result<sandbox::Started>> start(sandbox::Spec spec, sandbox::Channels channels, OnEnded on_ended);
+  // Runs a program to its end.
+  io::Task<Result<sandbox::Ended>> run(sandbox::Spec spec, sandbox::Channels channels);
+
+  void kill(std::uint64_t id);
+  void end_init(std::uint64_t id);
+  // What it uses now; NotFound when it has ended.
+  io::Task<Result<sandbox::Usage>> usage(std::uint64_t id);
+
+  std::size_t count() const { return running_.size(); }
+  std::uint64_t helper_restarts() const { return restarts_; }
+  bool is_root() const { return helper_->is_root(); }
+
+  // Kills what runs, waits until it has ended, and ends the helper.
+  io::Task<void> stop();
+
+ private:
+  struct Running {
+    explicit Running(io::Loop& loop) : started(loop) {}
+    io::OneShot<Result<sandbox::Started>> started;
+    bool is_started = false;
+    OnEnded on_ended;
+    std::shared_ptr<io::OneShot<Result<sandbox::Usage>>> usage;  // shared by those who asked while one was under way
+  };
+
+  Sandboxes(io::Loop& loop, sandbox::Helper::Options options, std::unique_ptr<sandbox::Helper> helper);
+  Result<> attach();
+  io::Task<void> receive();
+  void dispatch(sandbox::Event event);
+  void lose_all();
+  void finish(std::uint64_t id, const sandbox::Ended& ended);
+
+  io::Loop& loop_;
+  sandbox::Helper::Options options_;
+  std::unique_ptr<sandbox::Helper> helper_;
+  std::unique_ptr<io::Readiness> readiness_;
+  io::TaskGroup tasks_;
+  io::Event empty_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Running>> running_;  // shared with the coroutines that wait for it
+  std::uint64_t last_id_ = 0;
+  std::uint64_t restarts_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace virga::runtime
