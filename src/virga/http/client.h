@@ -46,8 +46,10 @@ class Connection {
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
 
-  // Connects again when the server has closed the kept connection in between; a request of which a byte was answered is
-  // never sent twice. Errors: Unavailable (cannot connect, or cut), DeadlineExceeded, TooLarge, DataLoss (no HTTP).
+  // Connects again when the server has closed the kept connection in between. A request that was sent is sent once more
+  // only when it is idempotent (GET, HEAD, PUT, DELETE, OPTIONS) and nothing of an answer came. Errors: Unavailable
+  // (cannot connect, or cut), DeadlineExceeded, TooLarge, Cancelled (by on_body), DataLoss (the answer is no HTTP/1.1),
+  // InvalidArgument (the request cannot be written as HTTP).
   io::Task<Result<ClientResponse>> send(ClientRequest request, io::Deadline deadline);
   void close();
 

@@ -24,7 +24,8 @@ struct RouteMatch {
 //   router.add("GET", "/2015-03-31/functions/{FunctionName}/code")
 //
 // A segment is a literal (compared raw, case matters) or a {Name}; a last {Name+} takes the rest of the path with its
-// slashes. A literal wins over a capture, a capture over a rest. One trailing slash is ignored, in pattern and path.
+// slashes. A literal wins over a capture, a capture over a rest. One trailing slash is ignored, in pattern and path (a
+// rest keeps its own, and may be empty). The method "*" stands for any that the pattern has no route of its own for.
 class Router {
  public:
   Router();

@@ -3,12 +3,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace virga::http::internal {
 namespace {
 
-constexpr std::size_t kFirstBuffer = 4096;
 constexpr std::size_t kBodyStep = 64 * 1024;
 constexpr std::size_t kKeptBody = 64 * 1024;  // a body buffer larger than this is given back after its request
 constexpr std::uint64_t kBurst = 32;          // requests served from one wait, before others have their turn
@@ -36,27 +34,6 @@ bool is_nothing_yet(const Result<std::size_t>& result) {
 
 }  // namespace
 
-void ReadBuffer::use(std::size_t count) {
-  begin_ += count;
-  if (begin_ == end_) begin_ = end_ = 0;
-}
-
-bool ReadBuffer::make_room() {
-  if (end_ < capacity_) return false;
-  if (begin_ > 0) {
-    std::memmove(bytes_.get(), bytes_.get() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-    return true;
-  }
-  auto larger = std::min(std::max(capacity_ * 4, kFirstBuffer), max_);
-  auto bytes = std::make_unique_for_overwrite<char[]>(larger);
-  if (end_ > 0) std::memcpy(bytes.get(), bytes_.get(), end_);
-  bytes_ = std::move(bytes);
-  capacity_ = larger;
-  return end_ > 0;
-}
-
 Connection::Connection(io::Stream stream, std::string peer, Handler& handler, const Limits& limits, DateLine& date,
                        Counters& counters)
     : stream_(std::move(stream)),
@@ -66,7 +43,7 @@ Connection::Connection(io::Stream stream, std::string peer, Handler& handler, co
       date_(date),
       counters_(counters),
       // One byte more than a header may have, so that one that is too long is noticed before the buffer is full.
-      buffer_(std::max(limits.header_bytes + 1, kFirstBuffer)),
+      buffer_(std::max(limits.header_bytes + 1, ReadBuffer::kFirst)),
       parser_(HeadParser::Kind::Request, Bounds{limits.request_line_bytes, limits.header_bytes, limits.fields}) {}
 
 void Connection::drain() {

@@ -7,29 +7,10 @@
 #include "virga/http/internal/chunked.h"
 #include "virga/http/internal/date.h"
 #include "virga/http/internal/head_parser.h"
+#include "virga/http/internal/read_buffer.h"
 #include "virga/http/server.h"
 
 namespace virga::http::internal {
-
-// Bytes that were read and not yet used. Its memory stays where it is until `make_room` is called.
-class ReadBuffer {
- public:
-  explicit ReadBuffer(std::size_t max) : max_(max) {}
-
-  std::string_view unread() const { return {bytes_.get() + begin_, end_ - begin_}; }
-  void use(std::size_t count);
-  std::span<char> room() { return {bytes_.get() + end_, capacity_ - end_}; }
-  void filled(std::size_t count) { end_ += count; }
-  // Makes `room` non-empty; true when the unread bytes have moved.
-  bool make_room();
-
- private:
-  std::size_t max_;
-  std::unique_ptr<char[]> bytes_;
-  std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-};
 
 // The server's side of one connection: reads requests, calls the handler, writes responses, one after the other. One
 // loop; what it is given outlives it; `run` has ended before it is destroyed.
