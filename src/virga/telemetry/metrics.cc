@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 
 #include "virga/base/assert.h"
@@ -102,7 +103,7 @@ Histogram::Histogram(Unit unit, std::span<const double> bounds)
     : unit_(unit), bounds_(bounds.begin(), bounds.end()), buckets_(bounds.size() + 1) {
   VIRGA_ASSERT(std::ranges::is_sorted(bounds_, std::less_equal()));
   const double scale = unit == Unit::Seconds ? kNanosecondsPerSecond : 1;
-  for (const double bound : bounds_) limits_.push_back(static_cast<std::uint64_t>(bound * scale + 0.5));
+  for (const double bound : bounds_) limits_.push_back(static_cast<std::uint64_t>(std::llround(bound * scale)));
 }
 
 void Histogram::observe(std::uint64_t value) {
