@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "virga/base/result.h"
-#include "virga/catalog/entries.h"
+#include "virga/catalog/catalog.h"
 #include "virga/dispatch/invoker.h"
 #include "virga/dispatch/options.h"
 #include "virga/io/loop.h"

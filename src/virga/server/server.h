@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "virga/base/result.h"
+#include "virga/io/loop.h"
+#include "virga/io/task.h"
+#include "virga/sandbox/helper.h"
+
+namespace virga::server {
+
+struct Options {
+  std::string listen = "127.0.0.1";
+  std::uint16_t port = 4600;  // 0: any free one
+  std::string data_directory;
+  std::string runtimes_directory;  // "": found beside the program
+  std::string region = "us-east-1";
+  std::string account = "000000000000";
+  std::string key_id;  // both empty: made at random at the first start and kept in the data folder with mode 0600
+  std::string secret_key;
+  std::uint32_t concurrency = 1000;
+  std::uint32_t max_instances = 0;  // 0: chosen from the machine's memory
+  bool public_functions = false;    // `virga dev`: a function without a URL configuration answers at /fn/NAME/ as well
+  sandbox::Helper::Privilege privilege = sandbox::Helper::Privilege::Auto;
+};
+
+// The whole of Virga in one process: builds the parts, bottom floor first, serves, and stops them in reverse. One loop;
+// create it before there are other threads.
+class Server {
+ public:
+  // Everything that can go wrong at a start ends here, with one clear line and what to do: a port in use, a data folder in
+  // use or damaged, a full disk, missing runtimes, no way to make sandboxes.
+  static Result<std::unique_ptr<Server>> create(io::Loop& loop, Options options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  std::uint16_t port() const;
+  std::string url() const;  // http://127.0.0.1:4600
+  const std::string& key_id() const;
+  const std::string& secret_key() const;
+  std::string key_file() const;                    // where a key that was made is kept; "" if it was given
+  std::chrono::milliseconds ready_time() const;    // from create() until /readyz answered 200
+  bool is_root() const;                            // sandboxes have every limit
+
+  // Ends what runs and returns when nothing is left: no process, no mount, no cgroup.
+  io::Task<void> stop();
+
+ private:
+  Server();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace virga::server
