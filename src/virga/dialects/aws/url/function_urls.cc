@@ -1,0 +1,153 @@
+#include "virga/dialects/aws/url/function_urls.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "virga/base/encoding.h"
+#include "virga/base/id.h"
+#include "virga/dialects/aws/arn.h"
+#include "virga/dialects/aws/query.h"
+#include "virga/dialects/aws/url/cors.h"
+#include "virga/dialects/aws/url/response.h"
+#include "virga/dialects/json/text.h"
+
+namespace virga::dialects::aws {
+namespace {
+
+constexpr std::size_t kMaxPayload = 6 * 1024 * 1024;  // bytes of a request's body (AWS Lambda quotas)
+
+http::Response refuse(int status, std::string_view code, std::string_view message) {
+  std::string body;
+  json::Object(body).add("Message", message);
+  auto response = http::Response::make(status, "application/json", std::move(body));
+  response.add("x-amzn-ErrorType", code);
+  return response;
+}
+
+// What was refused before anything ran.
+http::Response refuse(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::ResourceExhausted: {
+      auto response = refuse(429, "TooManyRequestsException", error.message());
+      response.add("Retry-After", "1");
+      return response;
+    }
+    case ErrorCode::DeadlineExceeded:
+      return refuse(504, "GatewayTimeoutException", error.message());
+    case ErrorCode::Conflict:
+    case ErrorCode::Cancelled:
+    case ErrorCode::Unavailable:
+      return refuse(503, "ServiceUnavailableException", error.message());
+    default:
+      return refuse(502, "InternalServerErrorException", "Internal Server Error");
+  }
+}
+
+http::Response to_response(model::Outcome outcome) {
+  if (outcome.fault == model::Fault::TimedOut) return refuse(504, "GatewayTimeoutException", "Gateway Timeout");
+  if (outcome.fault == model::Fault::None) {
+    if (auto response = to_http_response(std::move(outcome.payload))) return *std::move(response);
+  }
+  return refuse(502, "InternalServerErrorException", "Internal Server Error");
+}
+
+}  // namespace
+
+std::string FunctionUrls::address(const Account& account, const model::UrlConfig& config) {
+  std::string address = account.base_url + "/fn/" + config.function.text();
+  if (config.alias) address += ":" + config.alias->text();
+  return address + "/";
+}
+
+std::optional<FunctionUrls::Found> FunctionUrls::find_by_id(std::string_view id) {
+  model::UrlId url_id{std::string(id)};
+  auto config = parts_.catalog.url(url_id);
+  if (!config) return std::nullopt;
+  auto resolved = parts_.catalog.resolve_url(url_id, parts_.random.fraction());
+  if (!resolved) return std::nullopt;
+  Found found{std::move(*resolved), {}, nullptr};
+  found.entry = found.resolved.function;
+  auto place = found.entry->urls.find(config->alias);
+  if (place == found.entry->urls.end()) return std::nullopt;
+  found.config = &place->second;
+  return found;
+}
+
+std::optional<FunctionUrls::Found> FunctionUrls::find(std::string_view target) {
+  std::string decoded;
+  if (target.find('%') != std::string_view::npos) {
+    decoded = decode_form(target);
+    target = decoded;
+  }
+  std::size_t colon = target.find(':');
+  model::FunctionName name{std::string(target.substr(0, colon))};
+  auto entry = parts_.catalog.function(name);
+  if (!entry) return find_by_id(target);
+  Found found{{}, std::move(*entry), nullptr};
+  std::optional<model::AliasName> alias;
+  if (colon != std::string_view::npos) alias.emplace(std::string(target.substr(colon + 1)));
+  auto place = found.entry->urls.find(alias);
+  if (place == found.entry->urls.end()) return std::nullopt;
+  found.config = &place->second;
+  if (!alias) {
+    found.resolved = {found.entry, found.entry->latest, std::nullopt};
+    return found;
+  }
+  auto resolved = parts_.catalog.resolve(name, alias->text(), parts_.random.fraction());
+  if (!resolved) return std::nullopt;
+  found.resolved = std::move(*resolved);
+  return found;
+}
+
+std::string FunctionUrls::trace_id(const http::Request& request, std::int64_t now_ms) {
+  std::string_view given = request.field("x-amzn-trace-id");
+  if (!given.empty()) return std::string(given);
+  std::array<std::uint8_t, 12> bytes;
+  parts_.random.fill(bytes);
+  return fmt::format("Root=1-{:08x}-{}", now_ms / 1000, to_hex(bytes));
+}
+
+io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std::string_view target,
+                                              std::string_view path) {
+  auto found = find(target);
+  if (!found) {
+    co_return refuse(404, "ResourceNotFoundException",
+                     fmt::format("There is no function URL '{}' here. If the function exists, give it one: aws lambda "
+                                 "create-function-url-config --function-name NAME --auth-type NONE --endpoint-url {}",
+                                 target, parts_.account.base_url));
+  }
+  const model::UrlConfig& config = *found->config;
+  if (config.cors && is_preflight(request)) co_return answer_preflight(request, *config.cors);
+
+  std::optional<UrlCaller> caller;
+  if (config.auth == model::UrlAuth::Iam) {
+    caller = parts_.authenticate(request);
+    if (!caller) co_return refuse(403, "AccessDeniedException", "Forbidden");
+  }
+  if (request.body.size() > kMaxPayload) {
+    co_return refuse(413, "RequestEntityTooLargeException",
+                     fmt::format("The request body has {} bytes; a function URL takes at most {}.", request.body.size(),
+                                 kMaxPayload));
+  }
+
+  std::int64_t now_ms = unix_milliseconds(parts_.clock.wall());
+  model::Invocation invocation;
+  invocation.id = model::RequestId(make_uuid(parts_.random));
+  invocation.trace_id = trace_id(request, now_ms);
+  invocation.invoked_arn =
+      function_arn(parts_.account, config.function, config.alias ? std::string_view(config.alias->text()) : "");
+  append_url_event(invocation.payload,
+                   UrlEvent{request, path, config.id.text(), invocation.id.text(), invocation.trace_id,
+                            time_.at(now_ms), now_ms, caller ? &*caller : nullptr});
+  std::string request_id = invocation.id.text();
+  std::string trace = invocation.trace_id;
+  auto outcome = co_await parts_.invoker.invoke(std::move(found->resolved), std::move(invocation));
+  http::Response response = outcome ? to_response(std::move(*outcome)) : refuse(outcome.error());
+  response.add("x-amzn-RequestId", request_id);
+  response.add("X-Amzn-Trace-Id", trace);
+  if (config.cors) apply_cors(response, request, *config.cors);
+  co_return response;
+}
+
+}  // namespace virga::dialects::aws
