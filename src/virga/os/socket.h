@@ -24,7 +24,7 @@ Result<Pipe> make_pipe();
 Result<> set_nonblocking(const Descriptor& descriptor);
 
 // One message over a SOCK_SEQPACKET pair, with at most kMaxPassedDescriptors beside the bytes.
-inline constexpr std::size_t kMaxPassedDescriptors = 8;
+inline constexpr std::size_t kMaxPassedDescriptors = 16;
 Result<> send_message(const Descriptor& socket, std::string_view bytes, std::span<const int> descriptors = {});
 
 struct Message {

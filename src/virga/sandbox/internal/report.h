@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "virga/base/result.h"
+#include "virga/sandbox/helper.h"
+
+namespace virga::sandbox::wire {
+
+// The helper's half of the conversation: one message is one report. A Started with a listener brings its descriptor.
+inline constexpr std::size_t kMaxReportBytes = 8192;
+
+// The first report: the helper is ready.
+struct Hello {
+  bool is_root = false;
+  bool has_cgroups = false;
+};
+// Or it could not begin, and ends.
+struct Unable {
+  Error error{ErrorCode::Internal, ""};
+};
+
+using Report = std::variant<Started, StartFailed, Ended, Usage, Hello, Unable>;
+
+std::string encode(const Report& report);
+Result<Report> decode_report(std::string_view bytes);
+
+}  // namespace virga::sandbox::wire

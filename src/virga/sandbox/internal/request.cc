@@ -1,0 +1,171 @@
+#include "virga/sandbox/internal/request.h"
+
+#include <cmath>
+
+#include "virga/sandbox/internal/wire.h"
+
+namespace virga::sandbox::wire {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x31475256;  // "VRG1"
+constexpr std::uint32_t kAllChannels = kHasFrames | kHasOutput | kHasErrors | kHasInput;
+
+std::unexpected<Error> refuse(std::string message) {
+  return fail(ErrorCode::InvalidArgument, std::move(message));
+}
+
+// An absolute path without "." and ".." parts, which open() could read differently from what was checked.
+Result<> check_path(std::string_view what, std::string_view path) {
+  if (path.empty() || path.front() != '/') {
+    return refuse(std::string(what) + " must be an absolute path: \"" + std::string(path) + "\"");
+  }
+  if (path.size() > kMaxPathBytes) return refuse(std::string(what) + " is longer than 4095 bytes");
+  if (path.find('\0') != path.npos) return refuse(std::string(what) + " has a zero byte in it");
+  std::size_t begin = 1;
+  while (begin <= path.size()) {
+    std::size_t end = std::min(path.find('/', begin), path.size());
+    auto part = path.substr(begin, end - begin);
+    if (part == "." || part == "..") {
+      return refuse(std::string(what) + " must not contain \".\" or \"..\" parts: \"" + std::string(path) + "\"");
+    }
+    begin = end + 1;
+  }
+  return {};
+}
+
+Result<> check_text(std::string_view what, std::string_view text) {
+  if (text.size() > kMaxTextBytes) return refuse(std::string(what) + " is longer than 128 KiB");
+  if (text.find('\0') != text.npos) return refuse(std::string(what) + " has a zero byte in it");
+  return {};
+}
+
+Result<> check_limits(const Limits& limits) {
+  if (limits.memory_bytes < (4u << 20) || limits.memory_bytes > (1ull << 46)) {
+    return refuse("the memory limit must lie between 4 MiB and 64 TiB");
+  }
+  for (double cpus : {limits.cpus, limits.init_cpus}) {
+    if (!std::isfinite(cpus) || cpus < 0 || cpus > 4096) return refuse("a CPU quota must lie between 0 and 4096 cores");
+  }
+  if (limits.processes < 1 || limits.processes > (1u << 20)) {
+    return refuse("the process limit must lie between 1 and 1048576");
+  }
+  if (limits.open_files < 8 || limits.open_files > (1u << 20)) {
+    return refuse("the limit of open files must lie between 8 and 1048576");
+  }
+  if (limits.tmp_bytes < (1u << 16) || limits.tmp_bytes > (1ull << 46)) {
+    return refuse("the size of /tmp must lie between 64 KiB and 64 TiB");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> validate(const Spec& spec) {
+  if (spec.id == 0) return refuse("a sandbox's id must not be 0");
+  if (!spec.code_directory.empty()) VIRGA_TRY(check_path("the code folder", spec.code_directory));
+  if (spec.layer_directories.size() > kMaxLayers) return refuse("a sandbox has at most 5 layers");
+  for (const auto& layer : spec.layer_directories) VIRGA_TRY(check_path("a layer's folder", layer));
+  if (!spec.runtime_directory.empty()) VIRGA_TRY(check_path("the runtime's folder", spec.runtime_directory));
+  if (!spec.output_directory.empty()) VIRGA_TRY(check_path("the output folder", spec.output_directory));
+  if (spec.arguments.empty()) return refuse("there is no program to start: arguments are empty");
+  VIRGA_TRY(check_path("the program", spec.arguments.front()));
+  if (spec.arguments.size() > kMaxArguments) return refuse("a program takes at most 512 arguments");
+  for (const auto& argument : spec.arguments) VIRGA_TRY(check_text("an argument", argument));
+  if (spec.environment.size() > kMaxVariables) return refuse("a sandbox takes at most 2048 environment variables");
+  for (const auto& variable : spec.environment) {
+    VIRGA_TRY(check_text("an environment variable", variable));
+    if (variable.find('=') == variable.npos || variable.front() == '=') {
+      return refuse("an environment variable must read NAME=value: \"" + variable.substr(0, 40) + "\"");
+    }
+  }
+  VIRGA_TRY(check_path("the working folder", spec.working_directory));
+  VIRGA_TRY(check_limits(spec.limits));
+  if (spec.network > Network::Egress) return refuse("this network mode is unknown");
+  if (spec.runtime_api_listener && spec.network == Network::None) {
+    return refuse("a runtime API listener needs the loopback network");
+  }
+  return {};
+}
+
+std::string encode(const Request& request) {
+  Writer writer;
+  writer.put(kMagic);
+  writer.put(static_cast<std::uint32_t>(request.kind));
+  writer.put(request.spec.id);
+  if (request.kind != RequestKind::Start) return writer.take();
+  const Spec& spec = request.spec;
+  writer.put(request.channels);
+  writer.put(static_cast<std::uint32_t>(spec.network));
+  writer.put(static_cast<std::uint32_t>(spec.runtime_api_listener));
+  writer.put(spec.limits.memory_bytes);
+  writer.put(spec.limits.cpus);
+  writer.put(spec.limits.init_cpus);
+  writer.put(spec.limits.processes);
+  writer.put(spec.limits.open_files);
+  writer.put(spec.limits.tmp_bytes);
+  writer.put(spec.code_directory);
+  writer.put(spec.runtime_directory);
+  writer.put(spec.output_directory);
+  writer.put(spec.working_directory);
+  for (const auto* list : {&spec.layer_directories, &spec.arguments, &spec.environment}) {
+    writer.put(static_cast<std::uint32_t>(list->size()));
+    for (const auto& text : *list) writer.put(text);
+  }
+  return writer.take();
+}
+
+Result<Request> decode_request(std::string_view bytes) {
+  if (bytes.size() > kMaxRequestBytes) return refuse("a request is longer than 160 KiB");
+  Reader reader(bytes);
+  Request request;
+  if (reader.get<std::uint32_t>() != kMagic) return refuse("a request does not begin with its mark");
+  auto kind = reader.get<std::uint32_t>();
+  if (kind < static_cast<std::uint32_t>(RequestKind::Start) || kind > static_cast<std::uint32_t>(RequestKind::Query)) {
+    return refuse("a request's kind is unknown");
+  }
+  request.kind = static_cast<RequestKind>(kind);
+  Spec& spec = request.spec;
+  spec.id = reader.get<std::uint64_t>();
+  if (request.kind == RequestKind::Start) {
+    request.channels = reader.get<std::uint32_t>();
+    auto network = reader.get<std::uint32_t>();
+    auto listener = reader.get<std::uint32_t>();
+    if (request.channels > kAllChannels || network > static_cast<std::uint32_t>(Network::Egress) || listener > 1) {
+      return refuse("a request has unknown flags");
+    }
+    spec.network = static_cast<Network>(network);
+    spec.runtime_api_listener = listener == 1;
+    spec.limits.memory_bytes = reader.get<std::uint64_t>();
+    spec.limits.cpus = reader.get<double>();
+    spec.limits.init_cpus = reader.get<double>();
+    spec.limits.processes = reader.get<std::uint32_t>();
+    spec.limits.open_files = reader.get<std::uint32_t>();
+    spec.limits.tmp_bytes = reader.get<std::uint64_t>();
+    spec.code_directory = reader.text(kMaxPathBytes);
+    spec.runtime_directory = reader.text(kMaxPathBytes);
+    spec.output_directory = reader.text(kMaxPathBytes);
+    spec.working_directory = reader.text(kMaxPathBytes);
+    struct List {
+      std::vector<std::string>& target;
+      std::size_t most;
+      std::size_t longest;
+    };
+    for (auto [target, most, longest] :
+         {List{spec.layer_directories, kMaxLayers, kMaxPathBytes}, List{spec.arguments, kMaxArguments, kMaxTextBytes},
+          List{spec.environment, kMaxVariables, kMaxTextBytes}}) {
+      auto count = reader.get<std::uint32_t>();
+      if (count > most) return refuse("a request's list is too long");
+      for (std::uint32_t i = 0; i < count && reader.ok(); ++i) target.push_back(reader.text(longest));
+    }
+  }
+  if (!reader.ok()) return refuse("a request was cut short");
+  if (!reader.at_end()) return refuse("a request has bytes after its end");
+  if (request.kind == RequestKind::Start) {
+    VIRGA_TRY(validate(spec));
+  } else if (spec.id == 0) {
+    return refuse("a sandbox's id must not be 0");
+  }
+  return request;
+}
+
+}  // namespace virga::sandbox::wire

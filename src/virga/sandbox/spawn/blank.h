@@ -1,0 +1,65 @@
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+
+#include "virga/base/result.h"
+#include "virga/os/descriptor.h"
+#include "virga/sandbox/spawn/cgroup.h"
+#include "virga/sandbox/spawn/mount.h"
+
+namespace virga::sandbox::spawn {
+
+// A blank is a sandbox without a task: namespaces, ids, root file system and groups are there, and its first process
+// waits for an order. No tenant has touched it, so it may become anybody's; it becomes so once.
+
+// What the helper found out or made at its start, the same for every sandbox.
+struct Ground {
+  bool is_root = false;
+  std::span<const sock_filter> filter;
+  int landlock_abi = 0;
+  const os::Descriptor& init;  // the image of virga-init
+  const Workshop& workshop;
+};
+
+// What comes with an order beside the bytes of the request, in this order: those of the request (kHas... bits), then
+// these.
+inline constexpr std::uint32_t kHasCode = 16;
+inline constexpr std::uint32_t kHasLayers = 32;
+inline constexpr std::uint32_t kHasRuntime = 64;
+inline constexpr std::uint32_t kHasOutputFolder = 128;
+inline constexpr std::uint32_t kHasMeminfo = 256;
+inline constexpr std::uint32_t kHasResolver = 512;
+
+// An order is this, followed by the request's own bytes.
+struct OrderHead {
+  std::uint32_t descriptors = 0;  // kHas... bits
+  std::uint32_t has_cgroups = 0;
+};
+
+// What the first process tells the helper.
+struct BlankReport {
+  enum Kind : std::int32_t {
+    Ready,    // waits for an order
+    Running,  // the program runs; the listener comes along if asked for
+    Failed,   // text says why; the process ends
+  };
+  std::int32_t kind = Ready;
+  std::int32_t error_code = 0;                  // an ErrorCode
+  std::int64_t microseconds[4] = {0, 0, 0, 0};  // Ready: [0] set-up; Running: mounts, policy, exec
+  char text[400] = {};
+};
+// After Running, one last message comes from virga-init: the program's wait status, an int.
+
+struct Blank {
+  pid_t pid = -1;
+  os::Descriptor process;  // pidfd
+  os::Descriptor socket;   // non-blocking
+};
+// `host_id` becomes the user and group 1000 inside.
+Result<Blank> make_blank(const Ground& ground, const Cgroup* cgroup, std::uint32_t host_id);
+
+}  // namespace virga::sandbox::spawn

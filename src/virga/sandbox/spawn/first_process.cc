@@ -1,0 +1,298 @@
+#include "virga/sandbox/spawn/first_process.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <vector>
+
+#include "virga/os/errno.h"
+#include "virga/os/socket.h"
+#include "virga/sandbox/internal/request.h"
+#include "virga/sandbox/spawn/net.h"
+#include "virga/sandbox/spawn/policy.h"
+
+namespace virga::sandbox::spawn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSocket = 10;  // where this process keeps its socket, above what the program gets
+
+std::int64_t microseconds_since(Clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
+}
+
+void report(const BlankReport& report, std::span<const int> descriptors = {}) {
+  os::Descriptor socket(kSocket);
+  (void)os::send_message(socket, std::string_view(reinterpret_cast<const char*>(&report), sizeof(report)), descriptors);
+  (void)socket.release();
+}
+
+[[noreturn]] void fail_and_end(const Error& error) {
+  BlankReport failed;
+  failed.kind = BlankReport::Failed;
+  failed.error_code = static_cast<std::int32_t>(error.code());
+  std::strncpy(failed.text, error.message().c_str(), sizeof(failed.text) - 1);
+  report(failed);
+  ::_exit(1);
+}
+
+Result<> join(const Cgroup* cgroup) {
+  if (cgroup == nullptr) return {};
+  for (const auto& file : cgroup->join_files()) {
+    if (::write(file.get(), "0", 1) != 1) return os::fail_errno("join a cgroup");
+  }
+  return {};
+}
+
+// User and group 1000, set before any file is made: until then the ids of this process have no meaning in its
+// namespace. It never was user 0 here, so it keeps its capabilities over the namespace until it drops them.
+Result<> become_user(bool is_root) {
+  // Without root the map says setgroups=deny, and the caller's groups stay; the mounts show nothing they could open.
+  if (is_root && ::setgroups(0, nullptr) != 0) return os::fail_errno("setgroups");
+  if (::setresgid(1000, 1000, 1000) != 0) return os::fail_errno("setresgid");
+  if (::setresuid(1000, 1000, 1000) != 0) return os::fail_errno("setresuid");
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return os::fail_errno("prctl dumpable");
+  // If the helper is killed, the kernel ends this process, and with it the sandbox.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return os::fail_errno("prctl parent death signal");
+  return {};
+}
+
+Result<> make_namespaces() {
+  // The cgroup namespace is last in effect: the process is in its groups already, so they are the root it sees.
+  if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) != 0) {
+    return os::fail_errno("unshare");
+  }
+  if (::sethostname("sandbox", 7) != 0) return os::fail_errno("sethostname");
+  if (::setdomainname("localdomain", 11) != 0) return os::fail_errno("setdomainname");
+  return {};
+}
+
+// 0, 1, 2 and 3 become /dev/null so that nothing received later lands there; the socket moves to its place; all else
+// but the image of init goes: what the helper had open is nobody's here.
+Result<int> settle_descriptors(os::Descriptor& socket, const os::Descriptor& init) {
+  int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return os::fail_errno("open", "/dev/null");
+  int kept_init = ::fcntl(init.get(), F_DUPFD_CLOEXEC, 64);
+  int kept_socket = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 64);
+  int kept_null = ::fcntl(null, F_DUPFD_CLOEXEC, 64);
+  if (kept_init < 0 || kept_socket < 0 || kept_null < 0) return os::fail_errno("duplicate a descriptor");
+  (void)socket.release();
+  for (int fd = 0; fd < 4; ++fd) {
+    if (::dup3(kept_null, fd, O_CLOEXEC) < 0) return os::fail_errno("dup3");
+  }
+  if (::dup3(kept_socket, kSocket, O_CLOEXEC) < 0 || ::dup3(kept_init, kSocket + 1, O_CLOEXEC) < 0) {
+    return os::fail_errno("dup3");
+  }
+  if (::close_range(4, kSocket - 1, 0) != 0 || ::close_range(kSocket + 2, ~0u, 0) != 0) {
+    return os::fail_errno("close_range");
+  }
+  return kSocket + 1;
+}
+
+Result<int> prepare(const Ground& ground, const Cgroup* cgroup, os::Descriptor& socket, os::Descriptor tree) {
+  char go = 0;
+  auto message = os::receive_message(socket, std::span(&go, 1));
+  if (!message || message->size != 1) ::_exit(1);  // the helper gave this blank up
+  VIRGA_TRY(join(cgroup));
+  VIRGA_TRY(become_user(ground.is_root));
+  VIRGA_TRY(make_namespaces());
+  // A keyring of its own, empty, so that nothing of the helper's can be asked for.
+  if (::syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, nullptr, 0, 0, 0) < 0 && errno != ENOSYS) {
+    return os::fail_errno("keyctl");
+  }
+  // Only who still sees a whole /proc may make a new one.
+  VIRGA_TRY_ASSIGN(auto proc, make_proc());
+  VIRGA_TRY(enter_root(tree));
+  VIRGA_TRY(mount_own_file_systems(ground.workshop, proc));
+  VIRGA_TRY(set_loopback(Link::Up));
+  ::setsid();
+  return settle_descriptors(socket, ground.init);
+}
+
+struct Order {
+  Spec spec;
+  bool has_cgroups = false;
+  std::uint32_t bits = 0;
+  // The program's descriptors: input, output, errors, frames; -1: none.
+  int channels[4] = {-1, -1, -1, -1};
+  os::Descriptor code, layers, runtime, output, meminfo, resolver;
+};
+
+Result<Order> receive_order() {
+  std::vector<char> buffer(wire::kMaxRequestBytes + sizeof(OrderHead));
+  os::Descriptor socket(kSocket);
+  auto message = os::receive_message(socket, buffer);
+  (void)socket.release();
+  if (!message) return std::unexpected(message.error());
+  if (message->size == 0) ::_exit(0);  // the helper ended, or has enough blanks
+  if (message->size < sizeof(OrderHead)) return fail(ErrorCode::Internal, "an order was cut short");
+  OrderHead head;
+  std::memcpy(&head, buffer.data(), sizeof(head));
+  VIRGA_TRY_ASSIGN(auto request,
+                   wire::decode_request(std::string_view(buffer.data() + sizeof(head), message->size - sizeof(head))));
+  Order order;
+  order.spec = std::move(request.spec);
+  order.has_cgroups = head.has_cgroups != 0;
+  std::size_t next = 0;
+  auto take = [&](std::uint32_t bit) {
+    if ((head.descriptors & bit) == 0 || next >= message->descriptors.size()) return os::Descriptor();
+    return std::move(message->descriptors[next++]);
+  };
+  order.channels[3] = take(wire::kHasFrames).release();
+  order.channels[1] = take(wire::kHasOutput).release();
+  order.channels[2] = take(wire::kHasErrors).release();
+  order.channels[0] = take(wire::kHasInput).release();
+  order.code = take(kHasCode);
+  order.layers = take(kHasLayers);
+  order.runtime = take(kHasRuntime);
+  order.output = take(kHasOutputFolder);
+  order.meminfo = take(kHasMeminfo);
+  order.resolver = take(kHasResolver);
+  return order;
+}
+
+Result<os::Descriptor> furnish(const Order& order) {
+  struct Place {
+    const os::Descriptor& tree;
+    const char* path;
+  };
+  for (const auto& [tree, path] : {Place{order.code, "/var/task"}, Place{order.layers, "/opt"},
+                                   Place{order.runtime, "/var/runtime"}, Place{order.output, "/var/output"},
+                                   Place{order.meminfo, "/proc/meminfo"}, Place{order.resolver, "/etc/resolv.conf"}}) {
+    if (tree.valid()) VIRGA_TRY(attach(tree, path));
+  }
+  VIRGA_TRY(mount_tmp(order.spec.limits.tmp_bytes));
+  if (order.spec.network == Network::None) VIRGA_TRY(set_loopback(Link::Down));
+  if (order.spec.runtime_api_listener) return listen_for_runtime_api();
+  return os::Descriptor();
+}
+
+// Everything the new process needs, laid out before the vfork: between vfork and exec nothing is allocated.
+struct Launch {
+  const Ground& ground;
+  const Order& order;
+  const os::Descriptor& rules;
+  std::vector<char*> arguments;
+  std::vector<char*> environment;
+  // Written by the child into the memory it shares until its exec.
+  const char* failed_step = nullptr;
+  int failure = 0;
+  Clock::time_point exec_begin{};
+};
+
+const char* become_program(Launch& launch) {
+  const Order& order = launch.order;
+  ::setsid();
+  for (int fd = 0; fd < 4; ++fd) {
+    int source = order.channels[fd];
+    if (source >= 0) {
+      if (::dup2(source, fd) < 0) return "dup2";
+    } else if (fd < 3 && ::fcntl(fd, F_SETFD, 0) != 0) {
+      return "fcntl";
+    }
+  }
+  if (order.channels[3] < 0) ::close(3);
+  if (::chdir(order.spec.working_directory.c_str()) != 0) return "enter the working folder";
+  // A job that writes for Virga leaves files Virga's other sandboxes can read; a function's files are its own.
+  ::umask(order.spec.output_directory.empty() ? 077 : 022);
+  if (const char* step = set_process_limits(order.spec, order.has_cgroups)) return step;
+  // When the whole machine is out of memory, functions go before the daemon.
+  int score = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (score >= 0) {
+    (void)!::write(score, "500", 3);
+    ::close(score);
+  }
+  if (const char* step = drop_privileges()) return step;
+  if (const char* step = enforce_landlock(launch.rules)) return step;
+  if (::close_range(4, ~0u, 0) != 0) return "close_range";
+  if (const char* step = install_seccomp(launch.ground.filter)) return step;
+  launch.exec_begin = Clock::now();
+  ::execve(launch.arguments.front(), launch.arguments.data(), launch.environment.data());
+  return "start";
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (const auto& text : texts) list.push_back(const_cast<char*>(text.c_str()));
+  list.push_back(nullptr);
+  return list;
+}
+
+Result<> start_program(Launch& launch) {
+  pid_t program = ::vfork();
+  if (program == 0) {
+    launch.failed_step = become_program(launch);
+    launch.failure = errno;
+    ::_exit(127);
+  }
+  if (program < 0) return os::fail_errno("vfork");
+  if (launch.failed_step != nullptr) {
+    return fail(os::errno_error(launch.failure, launch.failed_step, launch.order.spec.arguments.front()));
+  }
+  return {};
+}
+
+// Process 1 from here on: virga-init, as powerless as the program it watches.
+[[noreturn]] void become_init(const Ground& ground, int init) {
+  char* const arguments[] = {const_cast<char*>("virga-init"), nullptr};
+  char* const environment[] = {nullptr};
+  ::dup2(kSocket, 3);
+  ::close_range(4, static_cast<unsigned>(init) - 1, 0);
+  ::close_range(static_cast<unsigned>(init) + 1, ~0u, 0);
+  bool ready = drop_privileges() == nullptr && install_seccomp(ground.filter) == nullptr;
+  if (ready) ::syscall(SYS_execveat, init, "", arguments, environment, AT_EMPTY_PATH);
+  ::_exit(125);  // the helper sees a sandbox that ends without a status
+}
+
+}  // namespace
+
+[[noreturn]] void run_first_process(const Ground& ground, const Cgroup* cgroup, os::Descriptor socket,
+                                    os::Descriptor tree) {
+  auto begin = Clock::now();
+  auto init = prepare(ground, cgroup, socket, std::move(tree));
+  if (!init) {
+    if (socket.valid()) ::dup2(socket.get(), kSocket);
+    fail_and_end(init.error().with_context("make a sandbox"));
+  }
+  BlankReport ready;
+  ready.microseconds[0] = microseconds_since(begin);
+  report(ready);
+
+  auto order = receive_order();
+  if (!order) fail_and_end(order.error());
+  BlankReport running;
+  running.kind = BlankReport::Running;
+  begin = Clock::now();
+  auto listener = furnish(*order);
+  if (!listener) fail_and_end(listener.error());
+  running.microseconds[0] = microseconds_since(begin);
+
+  begin = Clock::now();
+  os::Descriptor rules;
+  if (ground.landlock_abi > 0) {
+    auto made = make_landlock_rules(ground.landlock_abi, order->spec);
+    if (!made) fail_and_end(made.error());
+    rules = std::move(*made);
+  }
+  Launch launch{ground, *order, rules, pointers(order->spec.arguments), pointers(order->spec.environment)};
+  if (auto started = start_program(launch); !started) fail_and_end(started.error());
+  running.microseconds[1] = std::chrono::duration_cast<std::chrono::microseconds>(launch.exec_begin - begin).count();
+  running.microseconds[2] = microseconds_since(launch.exec_begin);
+  int passed = listener->get();
+  report(running, listener->valid() ? std::span<const int>(&passed, 1) : std::span<const int>());
+  become_init(ground, *init);
+}
+
+}  // namespace virga::sandbox::spawn

@@ -1,0 +1,135 @@
+// virga-spawn: the small privileged process that makes and ends sandboxes for the daemon. It is linked statically and
+// run from a sealed memfd, so nothing a sandbox could reach is ever part of it.
+//
+//   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS STATE_DIRECTORY     descriptor 3: the socket to the daemon
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "virga/os/errno.h"
+#include "virga/os/file.h"
+#include "virga/sandbox/internal/image.h"
+#include "virga/sandbox/spawn/policy.h"
+#include "virga/sandbox/spawn/spawner.h"
+
+namespace virga::sandbox::spawn {
+namespace {
+
+constexpr int kDaemonSocket = 3;
+
+// The daemon may have blocked or ignored signals; programs in sandboxes must not inherit that.
+void reset_signals() {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  // Whoever stops Virga stops the daemon, and this process sees the socket close. A handler, unlike "ignore", does not
+  // outlive exec.
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) ::signal(number, [](int) {});
+}
+
+Result<> write_file(const char* path, const std::string& text) {
+  os::Descriptor fd(::open(path, O_WRONLY | O_CLOEXEC));
+  if (!fd.valid() || ::write(fd.get(), text.data(), text.size()) < 0) return os::fail_errno("write", path);
+  return {};
+}
+
+// Without root, this process becomes root of a namespace in which it is the only user: then it may mount and clone.
+Result<> become_root_of_own_namespace() {
+  std::string user = "0 " + std::to_string(::geteuid()) + " 1\n";
+  std::string group = "0 " + std::to_string(::getegid()) + " 1\n";
+  if (::unshare(CLONE_NEWUSER) != 0) {
+    return fail(
+        os::errno_error("make a user namespace")
+            .with_context(
+                "without root Virga needs unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone, "
+                "user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"));
+  }
+  VIRGA_TRY(write_file("/proc/self/setgroups", "deny"));
+  VIRGA_TRY(write_file("/proc/self/uid_map", user));
+  return write_file("/proc/self/gid_map", group);
+}
+
+Result<Workshop> open_workshop(const std::string& state_directory) {
+  VIRGA_TRY(os::make_directories(state_directory, 0700));
+  std::string place = state_directory + "/sandbox";
+  if (::mkdir(place.c_str(), 0700) != 0 && errno != EEXIST) return os::fail_errno("mkdir", place);
+  return Workshop::create(place);
+}
+
+struct Arguments {
+  bool is_root = false;
+  Spawner::Settings settings;
+  std::string state_directory;
+};
+
+Result<> run(const Arguments& arguments) {
+  reset_signals();
+  ::setsid();  // a Ctrl-C in the daemon's terminal is the daemon's business
+  ::umask(022);
+  // Programs get their own limit; this process holds descriptors for all of them.
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  // Groups first: without root, the files of a delegated subtree belong to the user outside.
+  auto cgroups = Cgroups::open(arguments.state_directory);
+  if (!cgroups && arguments.is_root) return fail(cgroups.error().with_context("no cgroups for the limits"));
+  if (arguments.is_root) {
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return os::fail_errno("prctl dumpable");
+  } else {
+    VIRGA_TRY(become_root_of_own_namespace());
+  }
+  // A mount namespace of its own: the host sees none of the mounts below, and its own changes still arrive.
+  if (::unshare(CLONE_NEWNS) != 0) return os::fail_errno("make a mount namespace");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return os::fail_errno("mount / as slave");
+  VIRGA_TRY_ASSIGN(auto workshop, open_workshop(arguments.state_directory));
+  // Nobody may read the image, so a process that runs it cannot be traced from its first instruction on.
+  VIRGA_TRY_ASSIGN(auto init, sealed_image("virga-init", embedded_init(), 0111));
+  auto filter = make_seccomp_filter();
+  Ground ground{arguments.is_root, filter, landlock_abi(), init, workshop};
+  Spawner spawner(os::Descriptor(kDaemonSocket), ground, workshop, cgroups ? cgroups->get() : nullptr,
+                  arguments.settings);
+  VIRGA_TRY(spawner.prepare());
+  spawner.run();
+  return {};
+}
+
+bool number(const char* text, std::uint32_t& value) {
+  auto [end, error] = std::from_chars(text, text + std::strlen(text), value);
+  return error == std::errc() && *end == '\0';
+}
+
+}  // namespace
+}  // namespace virga::sandbox::spawn
+
+int main(int count, char** values) {
+  using namespace virga::sandbox;
+  spawn::Arguments arguments;
+  if (count != 6 || !spawn::number(values[2], arguments.settings.first_id) ||
+      !spawn::number(values[3], arguments.settings.id_count) || !spawn::number(values[4], arguments.settings.blanks)) {
+    static constexpr char kUsage[] = "virga-spawn is started by virga, not by hand\n";
+    (void)!::write(2, kUsage, sizeof(kUsage) - 1);
+    return 2;
+  }
+  arguments.is_root = std::strcmp(values[1], "root") == 0;
+  arguments.state_directory = values[5];
+  auto done = spawn::run(arguments);
+  if (done) return 0;
+  virga::os::Descriptor daemon(spawn::kDaemonSocket);
+  (void)virga::os::send_message(daemon, wire::encode(wire::Unable{done.error()}));
+  return 1;
+}

@@ -1,0 +1,200 @@
+#include "virga/sandbox/spawn/mount.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+
+#include "virga/os/errno.h"
+
+namespace virga::sandbox::spawn {
+namespace {
+
+constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+Result<os::Descriptor> open_folder(const std::string& path) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  os::Descriptor folder(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
+  if (!folder.valid()) {
+    if (errno == ELOOP) {
+      return fail(ErrorCode::InvalidArgument, "a part of " + path + " is a symlink; name the folder by its real path");
+    }
+    return os::fail_errno("open the folder", path);
+  }
+  return folder;
+}
+
+// Makes a file system of this type that is mounted nowhere yet.
+class NewFileSystem {
+ public:
+  explicit NewFileSystem(const char* type) : type_(type), context_(::fsopen(type, FSOPEN_CLOEXEC)) {}
+  NewFileSystem& set(const char* key, const char* value) {
+    if (context_.valid() && ::fsconfig(context_.get(), FSCONFIG_SET_STRING, key, value, 0) != 0) {
+      auto error = os::errno_error(std::string("set ") + key + "=" + value + " on", type_);
+      if (!failure_) failure_ = std::move(error);
+    }
+    return *this;
+  }
+  Result<os::Descriptor> mount(unsigned attributes) {
+    if (failure_) return fail(std::move(*failure_));
+    if (!context_.valid()) return os::fail_errno("fsopen", type_);
+    if (::fsconfig(context_.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+      return os::fail_errno("create", type_);
+    os::Descriptor tree(::fsmount(context_.get(), FSMOUNT_CLOEXEC, attributes));
+    if (!tree.valid()) return os::fail_errno("fsmount", type_);
+    return tree;
+  }
+
+ private:
+  const char* type_;
+  os::Descriptor context_;
+  std::optional<Error> failure_;
+};
+
+Result<> hide(const char* with, const std::string& path) {
+  // ENOENT: a kernel module's entry that went since the list was made.
+  if (::mount(with, path.c_str(), nullptr, MS_BIND, nullptr) != 0 && errno != ENOENT)
+    return os::fail_errno("hide", path);
+  return {};
+}
+
+}  // namespace
+
+Result<os::Descriptor> clone_folder(const std::string& path, Access access) {
+  VIRGA_TRY_ASSIGN(os::Descriptor folder, open_folder(path));
+  os::Descriptor tree(
+      ::open_tree(folder.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+  if (!tree.valid()) return os::fail_errno("open_tree", path);
+  mount_attr wanted{};
+  wanted.attr_set = access == Access::ReadOnly ? kReadOnly : kReadOnly & ~std::uint64_t(MOUNT_ATTR_RDONLY);
+  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof(wanted)) != 0) {
+    return os::fail_errno("mount_setattr", path);
+  }
+  return tree;
+}
+
+Result<os::Descriptor> clone_layers(std::span<const std::string> paths) {
+  if (paths.size() == 1) return clone_folder(paths.front(), Access::ReadOnly);
+  std::vector<os::Descriptor> folders;
+  std::string lower;  // the first one is on top
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
+    VIRGA_TRY_ASSIGN(os::Descriptor folder, open_folder(*path));
+    if (!lower.empty()) lower += ':';
+    lower += "/proc/self/fd/" + std::to_string(folder.get());
+    folders.push_back(std::move(folder));
+  }
+  return NewFileSystem("overlay").set("lowerdir", lower.c_str()).mount(kReadOnly);
+}
+
+Result<> give_folder(const std::string& path, os::Descriptor& tree, std::uint32_t host_id) {
+  struct stat status{};
+  if (::fstat(tree.get(), &status) != 0) return os::fail_errno("stat", path);
+  if (status.st_uid == host_id) return {};
+  // A user namespace that says: the folder's owner on disk is the sandbox's user. It only exists to be named.
+  int gate[2];
+  if (::pipe2(gate, O_CLOEXEC) != 0) return os::fail_errno("pipe");
+  os::Descriptor reader(gate[0]);
+  os::Descriptor writer(gate[1]);
+  pid_t holder = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0));
+  if (holder < 0) return os::fail_errno("clone a user namespace");
+  if (holder == 0) {
+    writer.reset();
+    char byte;
+    (void)!::read(reader.get(), &byte, 1);
+    ::_exit(0);
+  }
+  std::string proc = "/proc/" + std::to_string(holder);
+  auto prepare = [&]() -> Result<os::Descriptor> {
+    struct Map {
+      const char* file;
+      std::uint32_t owner;
+    };
+    for (auto [file, owner] : {Map{"/uid_map", status.st_uid}, Map{"/gid_map", status.st_gid}}) {
+      std::string line = std::to_string(owner) + " " + std::to_string(host_id) + " 1\n";
+      os::Descriptor map(::open((proc + file).c_str(), O_WRONLY | O_CLOEXEC));
+      if (!map.valid() || ::write(map.get(), line.data(), line.size()) < 0) return os::fail_errno("write", proc + file);
+    }
+    os::Descriptor space(::open((proc + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC));
+    if (!space.valid()) return os::fail_errno("open", proc + "/ns/user");
+    return space;
+  };
+  auto space = prepare();
+  writer.reset();
+  ::waitpid(holder, nullptr, 0);
+  if (!space) return std::unexpected(space.error());
+  mount_attr wanted{};
+  wanted.attr_set = MOUNT_ATTR_IDMAP;
+  wanted.userns_fd = static_cast<std::uint64_t>(space->get());
+  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &wanted, sizeof(wanted)) == 0) return {};
+  // A file system that cannot map ids: the folder itself changes hands. The helper's caller takes it back by its own
+  // means.
+  if (::chown(path.c_str(), host_id, host_id) != 0) return os::fail_errno("chown", path);
+  return {};
+}
+
+Result<> attach(const os::Descriptor& tree, const char* path) {
+  if (::move_mount(tree.get(), "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    return os::fail_errno("move_mount", path);
+  return {};
+}
+
+Result<> enter_root(const os::Descriptor& tree) {
+  VIRGA_TRY(attach(tree, "/"));
+  if (::fchdir(tree.get()) != 0) return os::fail_errno("fchdir");
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) return os::fail_errno("pivot_root");
+  if (::umount2(".", MNT_DETACH) != 0) return os::fail_errno("umount the old root");
+  if (::chdir("/") != 0) return os::fail_errno("chdir /");
+  return {};
+}
+
+Result<os::Descriptor> make_proc() {
+  return NewFileSystem("proc")
+      .set("hidepid", "invisible")
+      .mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+Result<> mount_own_file_systems(const Workshop& workshop, const os::Descriptor& proc) {
+  // What stands in for the host's own lies below the mount point and has to be picked up first.
+  constexpr std::array kStandIns = {"/proc/cpuinfo", "/proc/stat", "/proc/uptime", "/proc/loadavg", "/proc/sys"};
+  std::array<os::Descriptor, kStandIns.size()> stand_ins;
+  for (std::size_t i = 0; i < kStandIns.size(); ++i) {
+    stand_ins[i] = os::Descriptor(::open_tree(AT_FDCWD, kStandIns[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    if (!stand_ins[i].valid()) return os::fail_errno("open_tree", kStandIns[i]);
+  }
+  VIRGA_TRY(attach(proc, "/proc"));
+  os::Descriptor uuid(::open_tree(AT_FDCWD, "/proc/sys/kernel/random/uuid", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!uuid.valid()) return os::fail_errno("open_tree", "/proc/sys/kernel/random/uuid");
+  for (std::size_t i = 0; i < kStandIns.size(); ++i) VIRGA_TRY(attach(stand_ins[i], kStandIns[i]));
+  VIRGA_TRY(attach(uuid, "/proc/sys/kernel/random/uuid"));
+  for (const auto& path : workshop.hidden_files()) VIRGA_TRY(hide("/dev/null", path));
+  for (const auto& path : workshop.hidden_folders()) VIRGA_TRY(hide("/var/empty", path));
+
+  VIRGA_TRY_ASSIGN(auto shared, NewFileSystem("tmpfs")
+                                    .set("size", "16m")
+                                    .set("nr_inodes", "4096")
+                                    .set("mode", "1777")
+                                    .mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  return attach(shared, "/dev/shm");
+}
+
+Result<> mount_tmp(std::uint64_t bytes) {
+  VIRGA_TRY_ASSIGN(auto tmp, NewFileSystem("tmpfs")
+                                 .set("size", std::to_string(bytes).c_str())
+                                 .set("nr_inodes", "16384")
+                                 .set("mode", "1777")
+                                 .mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  return attach(tmp, "/tmp");
+}
+
+}  // namespace virga::sandbox::spawn

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "virga/base/result.h"
+#include "virga/os/descriptor.h"
+#include "virga/sandbox/spec.h"
+
+namespace virga::sandbox::spawn {
+
+// ---- The helper's side: trees are prepared once, and a sandbox gets clones of them (open_tree, OPEN_TREE_CLONE).
+
+// The folder where the helper prepares what every sandbox sees: the root with /usr and a small /etc, the part of
+// /proc/sys that is shown, and the files that stand in for the machine's own in /proc. It lies on a tmpfs in the
+// helper's own mount namespace, so nobody else sees it and it goes with the helper.
+class Workshop {
+ public:
+  // `place` is an existing folder to mount the tmpfs on.
+  static Result<Workshop> create(const std::string& place);
+
+  Result<os::Descriptor> clone_root() const;  // read-only, /usr and /dev below it
+  // The /proc/meminfo of a machine with this much memory.
+  Result<os::Descriptor> clone_meminfo(std::uint64_t memory_bytes);
+
+  // Entries of /proc to hide: all but those on a short list.
+  const std::vector<std::string>& hidden_files() const { return hidden_files_; }
+  const std::vector<std::string>& hidden_folders() const { return hidden_folders_; }
+
+ private:
+  explicit Workshop(std::string place) : place_(std::move(place)) {}
+  Result<> make_root();
+  Result<> make_etc();
+  Result<> make_devices();
+  Result<> make_proc();
+  Result<> put(const std::string& file, std::string_view content) const;
+  Result<> folder(const std::string& path) const;
+  Result<> bind(const std::string& source, const std::string& target, std::uint64_t attributes) const;
+
+  std::string place_;
+  std::vector<std::string> hidden_files_;
+  std::vector<std::string> hidden_folders_;
+  std::map<std::uint64_t, std::string> meminfo_;  // by memory size
+};
+
+// A host folder as a tree of its own: read-only unless told. No part of the path may be a symlink.
+enum class Access { ReadOnly, ReadWrite };
+Result<os::Descriptor> clone_folder(const std::string& path, Access access);
+// Layers as one tree; the later of two files with one name is seen.
+Result<os::Descriptor> clone_layers(std::span<const std::string> paths);
+// Lets the sandbox with this host id write into a folder of another owner: what it writes there belongs to that owner.
+Result<> give_folder(const std::string& path, os::Descriptor& tree, std::uint32_t host_id);
+
+// ---- The sandbox's side: called by its first process.
+
+// Makes `tree` the root; what was the root is gone.
+Result<> enter_root(const os::Descriptor& tree);
+// A new /proc of this pid namespace, mounted nowhere yet. Before enter_root().
+Result<os::Descriptor> make_proc();
+// Mounts it, with everything hidden that is not about the sandbox, and /dev/shm.
+Result<> mount_own_file_systems(const Workshop& workshop, const os::Descriptor& proc);
+Result<> mount_tmp(std::uint64_t bytes);
+Result<> attach(const os::Descriptor& tree, const char* path);
+
+}  // namespace virga::sandbox::spawn

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "virga/base/result.h"
+#include "virga/os/descriptor.h"
+#include "virga/sandbox/spec.h"
+
+namespace virga::sandbox::spawn {
+
+// The last steps before a program runs. They are called between vfork and exec, so they allocate nothing and report a
+// failure as the name of the step (nullptr: done; errno tells why).
+
+// user.cc: limits of one process (setrlimit).
+const char* set_process_limits(const Spec& spec, bool has_cgroups);
+// user.cc: no capability in any set, locked securebits, no_new_privs.
+const char* drop_privileges();
+
+// seccomp.cc: the filter, built once.
+std::vector<sock_filter> make_seccomp_filter();
+const char* install_seccomp(std::span<const sock_filter> filter);
+
+// landlock.cc: the second layer below the mounts. `abi` 0: the kernel has none.
+int landlock_abi();
+// A rule set for a sandbox's root, made by the sandbox's first process after all is mounted.
+Result<os::Descriptor> make_landlock_rules(int abi, const Spec& spec);
+const char* enforce_landlock(const os::Descriptor& rules);
+
+}  // namespace virga::sandbox::spawn

@@ -1,0 +1,435 @@
+#include "virga/sandbox/spawn/spawner.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include "virga/os/errno.h"
+
+namespace virga::sandbox::spawn {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+
+constexpr std::size_t kMostPending = 8192;  // requests that wait for a blank
+constexpr std::size_t kMostPreparing = 8;   // blanks in the making at a time
+constexpr int kIdleBeforeRefill = 1;        // milliseconds without an event before a blank is made ahead of need
+constexpr int kRemoveAgainAfter = 10;       // milliseconds
+
+// What epoll hands back: the sandbox's serial and which of its two descriptors it was. 0 is the daemon.
+constexpr std::uint64_t socket_key(std::uint64_t serial) {
+  return serial * 2;
+}
+constexpr std::uint64_t process_key(std::uint64_t serial) {
+  return serial * 2 + 1;
+}
+
+Result<> watch(const os::Descriptor& epoll, const os::Descriptor& descriptor, std::uint64_t key) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = key;
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, descriptor.get(), &event) != 0) return os::fail_errno("epoll_ctl");
+  return {};
+}
+
+void send_kill(const os::Descriptor& process) {
+  (void)::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+}
+
+}  // namespace
+
+Spawner::Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop, Cgroups* cgroups, Settings settings)
+    : daemon_(std::move(daemon)), ground_(ground), workshop_(workshop), cgroups_(cgroups), settings_(settings) {}
+
+Result<> Spawner::prepare() {
+  epoll_ = os::Descriptor(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_.valid()) return os::fail_errno("epoll_create");
+  VIRGA_TRY(os::set_nonblocking(daemon_));
+  return watch(epoll_, daemon_, 0);
+}
+
+void Spawner::run() {
+  send(wire::Hello{ground_.is_root, cgroups_ != nullptr});
+  while (!daemon_gone_) {
+    epoll_event events[64];
+    int count = ::epoll_wait(epoll_.get(), events, 64, housekeep());
+    if (count == 0 && pending_.empty() && !blanks_fail_ &&
+        this->count(State::Ready) + this->count(State::Preparing) < settings_.blanks) {
+      blanks_fail_ = !add_blank();
+    }
+    for (int i = 0; i < count; ++i) {
+      std::uint64_t key = events[i].data.u64;
+      if (key == 0) {
+        if ((events[i].events & EPOLLOUT) != 0) flush();
+        if ((events[i].events & ~EPOLLOUT) != 0) read_requests();
+        continue;
+      }
+      auto found = sandboxes_.find(key / 2);
+      if (found == sandboxes_.end()) continue;  // ended earlier in this round
+      if (key == process_key(key / 2)) {
+        finish(key / 2);
+      } else {
+        read_reports(*found->second);
+      }
+    }
+    serve_pending();
+  }
+  shut_down();
+}
+
+int Spawner::housekeep() {
+  std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
+  bool wants_blank = !blanks_fail_ && count(State::Ready) + count(State::Preparing) < settings_.blanks;
+  if (wants_blank && pending_.empty()) return kIdleBeforeRefill;
+  return to_remove_.empty() ? -1 : kRemoveAgainAfter;
+}
+
+std::size_t Spawner::count(State state) const {
+  std::size_t total = 0;
+  for (const auto& [serial, sandbox] : sandboxes_) total += sandbox->state == state && !sandbox->killed ? 1 : 0;
+  return total;
+}
+
+Spawner::Sandbox* Spawner::find(std::uint64_t id) {
+  auto serial = serials_.find(id);
+  return serial == serials_.end() ? nullptr : sandboxes_.at(serial->second).get();
+}
+
+// ---- From the daemon.
+
+void Spawner::read_requests() {
+  std::string buffer(wire::kMaxRequestBytes + 1, '\0');
+  while (true) {
+    auto message = os::receive_message(daemon_, buffer);
+    if (!message && message.error().code() == ErrorCode::Unavailable) return;
+    if (!message || message->size == 0) {
+      daemon_gone_ = true;
+      return;
+    }
+    auto request = wire::decode_request(std::string_view(buffer.data(), message->size));
+    // Helper checks before it sends, so this is no daemon of ours. Whatever it is, it gets nothing.
+    if (!request) continue;
+    handle(std::move(*request), buffer.substr(0, message->size), std::move(message->descriptors));
+  }
+}
+
+void Spawner::handle(wire::Request request, std::string bytes, std::vector<os::Descriptor> descriptors) {
+  std::uint64_t id = request.spec.id;
+  if (request.kind == wire::RequestKind::Start) {
+    auto refuse = [&](ErrorCode code, const char* message) { send(StartFailed{id, Error(code, message)}); };
+    if (descriptors.size() != static_cast<std::size_t>(std::popcount(request.channels))) {
+      return refuse(ErrorCode::InvalidArgument, "a start came without its descriptors");
+    }
+    if (serials_.contains(id)) return refuse(ErrorCode::AlreadyExists, "a sandbox with this id runs");
+    if (pending_.size() >= kMostPending) return refuse(ErrorCode::ResourceExhausted, "too many starts are waiting");
+    pending_.push_back({std::move(request), std::move(bytes), std::move(descriptors), Clock::now()});
+    serve_pending();
+    return;
+  }
+  if (request.kind == wire::RequestKind::Kill) return kill(id);
+  Sandbox* sandbox = find(id);
+  if (sandbox == nullptr || sandbox->state != State::Running) return;  // ended: its event is on the way
+  Cgroup* cgroup = sandbox->cgroup.get();
+  if (request.kind == wire::RequestKind::Query) {
+    Usage usage{.id = id};
+    if (cgroup != nullptr) {
+      auto counted = cgroup->usage();
+      usage = {id, counted.memory_bytes, counted.peak_memory_bytes, counted.cpu_time, counted.processes};
+    }
+    send(usage);
+    return;
+  }
+  if (cgroup == nullptr) return;
+  if (request.kind == wire::RequestKind::EndInit) (void)cgroup->set_cpus(sandbox->limits.cpus);
+  if (request.kind == wire::RequestKind::Freeze) (void)cgroup->freeze();
+  if (request.kind == wire::RequestKind::Thaw) (void)cgroup->thaw();
+}
+
+void Spawner::kill(std::uint64_t id) {
+  if (Sandbox* sandbox = find(id)) return end(*sandbox);
+  auto waiting =
+      std::find_if(pending_.begin(), pending_.end(), [&](const Pending& p) { return p.request.spec.id == id; });
+  if (waiting == pending_.end()) return;
+  pending_.erase(waiting);
+  send(StartFailed{id, Error(ErrorCode::Cancelled, "the start was cancelled")});
+}
+
+// The kernel ends every process of a pid namespace when its first one ends, however fast they fork, and reports the
+// first one's end only after that.
+void Spawner::end(Sandbox& sandbox) {
+  sandbox.killed = true;
+  if (sandbox.cgroup != nullptr) sandbox.cgroup->kill();
+  send_kill(sandbox.blank.process);
+}
+
+// ---- Blanks.
+
+std::optional<std::uint32_t> Spawner::take_host_id() {
+  if (!ground_.is_root) return 0;  // the caller's own, under the number it has in the helper's namespace
+  for (std::uint32_t tried = 0; tried < settings_.id_count; ++tried) {
+    std::uint32_t id = settings_.first_id + next_host_id_;
+    next_host_id_ = (next_host_id_ + 1) % settings_.id_count;
+    if (host_ids_.insert(id).second) return id;
+  }
+  return std::nullopt;
+}
+
+Result<> Spawner::add_blank() {
+  auto sandbox = std::make_unique<Sandbox>();
+  sandbox->serial = next_serial_++;
+  sandbox->arrival = Clock::now();
+  if (cgroups_ != nullptr) {
+    VIRGA_TRY_ASSIGN(sandbox->cgroup, cgroups_->create("i" + std::to_string(sandbox->serial)));
+  }
+  auto host_id = take_host_id();
+  auto blank = host_id ? make_blank(ground_, sandbox->cgroup.get(), *host_id)
+                       : Result<Blank>(fail(ErrorCode::ResourceExhausted, "all host ids are in use"));
+  if (!blank) {
+    if (host_id) host_ids_.erase(*host_id);
+    if (sandbox->cgroup != nullptr && !sandbox->cgroup->remove()) to_remove_.push_back(std::move(sandbox->cgroup));
+    return std::unexpected(blank.error());
+  }
+  sandbox->host_id = *host_id;
+  sandbox->blank = std::move(*blank);
+  VIRGA_TRY(watch(epoll_, sandbox->blank.socket, socket_key(sandbox->serial)));
+  VIRGA_TRY(watch(epoll_, sandbox->blank.process, process_key(sandbox->serial)));
+  sandboxes_.emplace(sandbox->serial, std::move(sandbox));
+  return {};
+}
+
+// Gives waiting starts to ready blanks, and sees to it that enough are in the making.
+void Spawner::serve_pending() {
+  while (!pending_.empty()) {
+    auto ready = std::find_if(sandboxes_.begin(), sandboxes_.end(),
+                              [](const auto& entry) { return entry.second->state == State::Ready; });
+    if (ready == sandboxes_.end()) break;
+    Pending pending = std::move(pending_.front());
+    pending_.pop_front();
+    assign(*ready->second, std::move(pending));
+  }
+  std::size_t preparing = pending_.empty() ? 0 : count(State::Preparing);
+  while (preparing < std::min(pending_.size(), kMostPreparing)) {
+    if (auto added = add_blank(); !added) {
+      if (preparing > 0) return;  // those in the making may do
+      send(StartFailed{pending_.front().request.spec.id, added.error()});
+      pending_.pop_front();
+      continue;
+    }
+    ++preparing;
+  }
+}
+
+void Spawner::assign(Sandbox& sandbox, Pending pending) {
+  std::uint64_t id = pending.request.spec.id;
+  sandbox.arrival = pending.arrival;
+  if (auto given = give_order(sandbox, pending); !given) {
+    send(StartFailed{id, given.error()});
+    // It may have limits of this task by now, and a blank must be blank.
+    if (sandbox.id != 0) {
+      serials_.erase(id);
+      sandbox.id = 0;
+      end(sandbox);
+    }
+  }
+}
+
+Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
+  const Spec& spec = pending.request.spec;
+  if (spec.network == Network::Egress) {
+    return fail(ErrorCode::Unimplemented, "egress to the internet is not available yet");
+  }
+  auto begin = Clock::now();
+  OrderHead head{pending.request.channels, cgroups_ != nullptr ? 1u : 0u};
+  std::vector<os::Descriptor> trees;
+  auto add = [&](std::uint32_t bit, Result<os::Descriptor> tree) -> Result<> {
+    if (!tree) return std::unexpected(tree.error());
+    head.descriptors |= bit;
+    trees.push_back(std::move(*tree));
+    return {};
+  };
+  if (!spec.code_directory.empty()) VIRGA_TRY(add(kHasCode, clone_folder(spec.code_directory, Access::ReadOnly)));
+  if (!spec.layer_directories.empty()) VIRGA_TRY(add(kHasLayers, clone_layers(spec.layer_directories)));
+  if (!spec.runtime_directory.empty())
+    VIRGA_TRY(add(kHasRuntime, clone_folder(spec.runtime_directory, Access::ReadOnly)));
+  if (!spec.output_directory.empty()) {
+    VIRGA_TRY_ASSIGN(auto tree, clone_folder(spec.output_directory, Access::ReadWrite));
+    if (ground_.is_root) VIRGA_TRY(give_folder(spec.output_directory, tree, sandbox.host_id));
+    VIRGA_TRY(add(kHasOutputFolder, std::move(tree)));
+  }
+  VIRGA_TRY(add(kHasMeminfo, workshop_.clone_meminfo(spec.limits.memory_bytes)));
+  sandbox.phases.mounts = duration_cast<microseconds>(Clock::now() - begin);
+
+  sandbox.id = spec.id;
+  sandbox.state = State::Starting;
+  sandbox.limits = spec.limits;
+  serials_.emplace(spec.id, sandbox.serial);
+  begin = Clock::now();
+  if (sandbox.cgroup != nullptr) VIRGA_TRY(sandbox.cgroup->set_limits(spec.limits));
+  sandbox.phases.cgroup = duration_cast<microseconds>(Clock::now() - begin);
+
+  std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
+  bytes += pending.bytes;
+  std::vector<int> descriptors;
+  for (const auto& channel : pending.channels) descriptors.push_back(channel.get());
+  for (const auto& tree : trees) descriptors.push_back(tree.get());
+  return os::send_message(sandbox.blank.socket, bytes, descriptors);
+}
+
+// ---- From the sandboxes.
+
+void Spawner::read_reports(Sandbox& sandbox) {
+  while (sandbox.blank.socket.valid()) {
+    char buffer[sizeof(BlankReport) + 1];
+    auto message = os::receive_message(sandbox.blank.socket, buffer);
+    if (!message && message.error().code() == ErrorCode::Unavailable) return;
+    if (!message || message->size == 0) {
+      sandbox.blank.socket.reset();  // its end is told by the pidfd
+      return;
+    }
+    if (message->size == sizeof(BlankReport)) {
+      BlankReport report;
+      std::memcpy(&report, buffer, sizeof(report));
+      on_report(sandbox, report, std::move(message->descriptors));
+    } else if (message->size == sizeof(int) && sandbox.state == State::Running) {
+      int status = 0;
+      std::memcpy(&status, buffer, sizeof(status));
+      sandbox.status = status;
+    }
+  }
+}
+
+void Spawner::on_report(Sandbox& sandbox, const BlankReport& report, std::vector<os::Descriptor> descriptors) {
+  auto spent = [&](int index) { return microseconds(report.microseconds[index]); };
+  switch (report.kind) {
+    case BlankReport::Ready:
+      if (sandbox.state != State::Preparing) return;
+      sandbox.state = State::Ready;
+      blanks_fail_ = false;
+      sandbox.phases.namespaces = spent(0);
+      return;
+    case BlankReport::Running: {
+      if (sandbox.state != State::Starting) return;
+      sandbox.state = State::Running;
+      sandbox.phases.mounts += spent(0);
+      sandbox.phases.policy = spent(1);
+      sandbox.phases.exec = spent(2);
+      sandbox.phases.total = duration_cast<microseconds>(Clock::now() - sandbox.arrival);
+      // A kill that came meanwhile: the program did run, so what follows is its Ended.
+      os::Descriptor listener;
+      if (!descriptors.empty()) listener = std::move(descriptors.front());
+      Started started{sandbox.id, {}, sandbox.phases};
+      send(std::move(started), std::move(listener));
+      return;
+    }
+    default: {
+      auto code = report.error_code >= 0 && report.error_code <= static_cast<int>(ErrorCode::Internal)
+                      ? static_cast<ErrorCode>(report.error_code)
+                      : ErrorCode::Internal;
+      sandbox.failure = Error(code, std::string(report.text, ::strnlen(report.text, sizeof(report.text))));
+    }
+  }
+}
+
+// The first process is gone, and with it, by the kernel's promise, every process of the sandbox.
+void Spawner::finish(std::uint64_t serial) {
+  auto found = sandboxes_.find(serial);
+  Sandbox& sandbox = *found->second;
+  read_reports(sandbox);
+  siginfo_t info{};
+  (void)::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(sandbox.blank.process.get()), &info, WEXITED);
+  report_end(sandbox);
+  host_ids_.erase(sandbox.host_id);
+  if (sandbox.id != 0) serials_.erase(sandbox.id);
+  if (sandbox.cgroup != nullptr && !sandbox.cgroup->remove()) to_remove_.push_back(std::move(sandbox.cgroup));
+  sandboxes_.erase(found);
+}
+
+void Spawner::report_end(Sandbox& sandbox) {
+  CgroupUsage usage;
+  if (sandbox.cgroup != nullptr && sandbox.id != 0) usage = sandbox.cgroup->usage();
+  if (sandbox.state == State::Preparing) {
+    blanks_fail_ = true;
+    if (pending_.empty() || sandbox.killed) return;
+    // The next one would fail the same way, so the request that waited longest is told.
+    auto error = sandbox.failure.value_or(Error(ErrorCode::Internal, "a sandbox ended while it was made"));
+    send(StartFailed{pending_.front().request.spec.id, std::move(error)});
+    pending_.pop_front();
+    return;
+  }
+  if (sandbox.id == 0) return;
+  if (sandbox.state == State::Starting) {
+    Error error(ErrorCode::Internal, "the sandbox ended while it was started");
+    if (sandbox.killed) {
+      error = Error(ErrorCode::Cancelled, "the start was cancelled");
+    } else if (sandbox.failure) {
+      error = std::move(*sandbox.failure);
+    } else if (usage.oom_kills > 0) {
+      error = Error(ErrorCode::ResourceExhausted, "the memory limit is too small to start the program");
+    }
+    send(StartFailed{sandbox.id, std::move(error)});
+    return;
+  }
+  Ended ended{.id = sandbox.id,
+              .reason = EndReason::Signalled,
+              .status = SIGKILL,
+              .peak_memory_bytes = usage.peak_memory_bytes,
+              .cpu_time = usage.cpu_time,
+              .oom_kills = usage.oom_kills};
+  if (sandbox.status && WIFEXITED(*sandbox.status)) {
+    ended.reason = EndReason::Exited;
+    ended.status = WEXITSTATUS(*sandbox.status);
+  } else if (sandbox.killed) {
+    ended.reason = EndReason::Killed;
+  } else {
+    if (sandbox.status && WIFSIGNALED(*sandbox.status)) ended.status = WTERMSIG(*sandbox.status);
+    if (ended.status == SIGKILL && usage.oom_kills > 0) ended.reason = EndReason::OutOfMemory;
+  }
+  send(ended);
+}
+
+// ---- To the daemon.
+
+void Spawner::send(const wire::Report& report, os::Descriptor descriptor) {
+  outgoing_.push_back({wire::encode(report), std::move(descriptor)});
+  flush();
+}
+
+void Spawner::flush() {
+  while (!outgoing_.empty() && !daemon_gone_) {
+    const Outgoing& next = outgoing_.front();
+    int passed = next.descriptor.get();
+    auto sent =
+        os::send_message(daemon_, next.bytes, passed >= 0 ? std::span<const int>(&passed, 1) : std::span<const int>());
+    if (!sent && sent.error().code() == ErrorCode::Unavailable) break;
+    if (!sent) daemon_gone_ = true;
+    outgoing_.pop_front();
+  }
+  bool waits = !outgoing_.empty();
+  if (waits == waits_to_write_) return;
+  waits_to_write_ = waits;
+  epoll_event event{};
+  event.events = waits ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, daemon_.get(), &event);
+}
+
+void Spawner::shut_down() {
+  daemon_.reset();
+  pending_.clear();
+  for (auto& [serial, sandbox] : sandboxes_) end(*sandbox);
+  while (!sandboxes_.empty()) finish(sandboxes_.begin()->first);  // waits for each
+  for (int round = 0; round < 100 && !to_remove_.empty(); ++round) {
+    std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
+    if (!to_remove_.empty()) ::usleep(kRemoveAgainAfter * 1000);
+  }
+  if (cgroups_ != nullptr) cgroups_->remove();
+}
+
+}  // namespace virga::sandbox::spawn

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "virga/base/result.h"
+#include "virga/os/descriptor.h"
+#include "virga/os/socket.h"
+#include "virga/sandbox/internal/report.h"
+#include "virga/sandbox/internal/request.h"
+#include "virga/sandbox/spawn/blank.h"
+#include "virga/sandbox/spawn/cgroup.h"
+
+namespace virga::sandbox::spawn {
+
+// The helper's loop: requests of the daemon, reports of the sandboxes' first processes, ends of processes. One thread;
+// no step of it waits for a sandbox.
+class Spawner {
+ public:
+  struct Settings {
+    std::uint32_t first_id = 0;
+    std::uint32_t id_count = 1;
+    std::uint32_t blanks = 0;
+  };
+
+  // `daemon` is the socket to the daemon; `cgroups` may be null. `ground` and `workshop` must outlive this.
+  Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop, Cgroups* cgroups, Settings settings);
+  Result<> prepare();
+  // Until the daemon closes its end; then ends all that is left.
+  void run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  enum class State {
+    Preparing,  // the blank is being made
+    Ready,      // a blank that waits
+    Starting,   // has its order
+    Running,    // the program runs
+  };
+  struct Sandbox {
+    std::uint64_t serial = 0;
+    std::uint64_t id = 0;  // 0: nobody's yet
+    State state = State::Preparing;
+    Blank blank;
+    std::unique_ptr<Cgroup> cgroup;
+    std::uint32_t host_id = 0;
+    Limits limits;
+    Clock::time_point arrival;
+    Phases phases;
+    bool killed = false;
+    std::optional<int> status;     // the program's wait status, from init
+    std::optional<Error> failure;  // what the first process said before it gave up
+  };
+  struct Pending {
+    wire::Request request;
+    std::string bytes;
+    std::vector<os::Descriptor> channels;
+    Clock::time_point arrival;
+  };
+  struct Outgoing {
+    std::string bytes;
+    os::Descriptor descriptor;
+  };
+
+  int housekeep();  // returns how long epoll may wait, in milliseconds
+  void read_requests();
+  void handle(wire::Request request, std::string bytes, std::vector<os::Descriptor> descriptors);
+  void kill(std::uint64_t id);
+  void end(Sandbox& sandbox);
+  void serve_pending();
+  Result<> add_blank();
+  void assign(Sandbox& blank, Pending pending);
+  Result<> give_order(Sandbox& sandbox, const Pending& pending);
+  void read_reports(Sandbox& sandbox);
+  void on_report(Sandbox& sandbox, const BlankReport& report, std::vector<os::Descriptor> descriptors);
+  void finish(std::uint64_t serial);
+  void report_end(Sandbox& sandbox);
+  void send(const wire::Report& report, os::Descriptor descriptor = {});
+  void flush();
+  void shut_down();
+  std::optional<std::uint32_t> take_host_id();
+  Sandbox* find(std::uint64_t id);
+  std::size_t count(State state) const;
+
+  os::Descriptor daemon_;
+  os::Descriptor epoll_;
+  const Ground& ground_;
+  Workshop& workshop_;
+  Cgroups* cgroups_;
+  Settings settings_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Sandbox>> sandboxes_;  // by serial
+  std::unordered_map<std::uint64_t, std::uint64_t> serials_;               // by id
+  std::unordered_set<std::uint32_t> host_ids_;                             // in use
+  std::deque<Pending> pending_;
+  std::deque<Outgoing> outgoing_;
+  std::vector<std::unique_ptr<Cgroup>> to_remove_;  // groups the kernel still held at the first try
+  std::uint64_t next_serial_ = 1;
+  std::uint32_t next_host_id_ = 0;
+  bool daemon_gone_ = false;
+  bool blanks_fail_ = false;  // the last blank could not be made: none ahead of need until one can
+  bool waits_to_write_ = false;
+};
+
+}  // namespace virga::sandbox::spawn

@@ -1,0 +1,56 @@
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "virga/sandbox/spawn/policy.h"
+
+namespace virga::sandbox::spawn {
+namespace {
+
+// Lowers both limits; what is already lower stays.
+bool limit(__rlimit_resource resource, std::uint64_t value) {
+  rlimit current{};
+  if (::getrlimit(resource, &current) != 0) return false;
+  rlimit wanted{std::min<rlim_t>(value, current.rlim_max), std::min<rlim_t>(value, current.rlim_max)};
+  return ::setrlimit(resource, &wanted) == 0;
+}
+
+}  // namespace
+
+const char* set_process_limits(const Spec& spec, bool has_cgroups) {
+  const Limits& limits = spec.limits;
+  // A job with an output folder writes a host disk, where the size of /tmp means nothing.
+  constexpr std::uint64_t kLargestOutputFile = 4ull << 30;
+  std::uint64_t file_size = spec.output_directory.empty() ? limits.tmp_bytes : kLargestOutputFile;
+  // With cgroups the group counts processes, and this is a second fence; without, it is the only one.
+  std::uint64_t processes = has_cgroups ? 2ull * limits.processes : limits.processes;
+  bool done = limit(RLIMIT_NOFILE, limits.open_files) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_MEMLOCK, 64 << 10) &&
+              limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_NICE, 0) && limit(RLIMIT_RTPRIO, 0) &&
+              limit(RLIMIT_SIGPENDING, 256) && limit(RLIMIT_FSIZE, file_size) && limit(RLIMIT_NPROC, processes);
+  // Counts what a process may write to, reserved or not: runtimes reserve more than they use, hence the factor.
+  if (!has_cgroups) done = done && limit(RLIMIT_DATA, 2 * limits.memory_bytes + (256ull << 20));
+  return done ? nullptr : "setrlimit";
+}
+
+const char* drop_privileges() {
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return "clear ambient capabilities";
+  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return "drop a bounding capability";
+  }
+  constexpr unsigned long kBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                                  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                  SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  if (::prctl(PR_SET_SECUREBITS, kBits, 0, 0, 0) != 0) return "lock securebits";
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[2] = {};
+  if (::syscall(SYS_capset, &header, none) != 0) return "drop capabilities";
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return "no_new_privs";
+  return nullptr;
+}
+
+}  // namespace virga::sandbox::spawn
