@@ -1,15 +1,15 @@
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <string>
 
 #include "virga/base/result.h"
 #include "virga/catalog/catalog.h"
 #include "virga/deploy/deployments.h"
+#include "virga/deploy/unpacker.h"
 #include "virga/io/loop.h"
 #include "virga/io/task.h"
 #include "virga/io/workers.h"
-#include "virga/runtime/sandboxes.h"
 
 namespace virga::deploy {
 
@@ -17,29 +17,19 @@ namespace virga::deploy {
 // read-only. One loop; what blocks runs on the workers.
 class Deployer final : public Deployments {
  public:
-  // All of these outlive the deployer. `unpacker` is the program that unpacks, as a file that sandboxes can be given.
+  // All of these outlive the deployer.
   struct Parts {
     io::Loop& loop;
     io::Workers& workers;
     catalog::Catalog& catalog;
-    runtime::Sandboxes& sandboxes;
-    std::string unpacker_directory;
+    Unpacker& unpacker;
   };
-  explicit Deployer(Parts parts) : parts_(std::move(parts)) {}
+  explicit Deployer(Parts parts) : parts_(parts) {}
 
   io::Task<Result<model::Package>> add_package(std::string archive) override;
-
-  io::Task<void> run(std::function<void(catalog::Catalog&)> work) override {
-    catalog::Catalog& catalog = parts_.catalog;
-    std::function<bool()> job = [&catalog, &work] {
-      work(catalog);
-      return true;
-    };
-    co_await parts_.workers.run<bool>(parts_.loop, std::move(job));
-  }
+  io::Task<void> run(std::function<void(catalog::Catalog&)> work) override;
 
  private:
-  io::Task<Result<>> unpack(model::PackageId id, std::string archive);
   Parts parts_;
 };
 

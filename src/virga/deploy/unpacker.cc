@@ -1,0 +1,90 @@
+#include "virga/deploy/unpacker.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "virga/deploy/internal/embedded_unpack.h"
+#include "virga/io/stream.h"
+#include "virga/os/errno.h"
+#include "virga/os/file.h"
+#include "virga/os/socket.h"
+
+namespace virga::deploy {
+namespace {
+
+constexpr std::string_view kProgram = "virga-unpack";
+constexpr std::chrono::seconds kTimeLimit{30};
+// The archive is mapped and counted, and so is what one file of it is inflated through.
+constexpr std::uint64_t kMemory = 256u << 20;
+
+Result<os::Descriptor> memory_file(std::string_view bytes) {
+  os::Descriptor file(::memfd_create("archive", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.valid()) return os::fail_errno("memfd_create");
+  while (!bytes.empty()) {
+    ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return os::fail_errno("write the archive to memory");
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) return os::fail_errno("seal");
+  return file;
+}
+
+}  // namespace
+
+Result<Unpacker> Unpacker::create(io::Loop& loop, runtime::Sandboxes& sandboxes, const std::string& folder) {
+  std::string path = folder + "/" + std::string(kProgram);
+  VIRGA_TRY(os::make_directories(folder));
+  auto present = os::read_file(path);
+  if (!present || *present != embedded_unpack()) VIRGA_TRY(os::write_file_durably(path, embedded_unpack(), 0755));
+  return Unpacker(loop, sandboxes, folder);
+}
+
+io::Task<Result<>> Unpacker::unpack(std::string archive, std::string output) {
+  VIRGA_CO_TRY_ASSIGN(auto file, memory_file(archive));
+  archive = {};
+  VIRGA_CO_TRY_ASSIGN(auto pipe, os::make_pipe());
+  sandbox::Spec spec;
+  spec.id = sandboxes_.next_id();
+  spec.runtime_directory = folder_;
+  spec.output_directory = std::move(output);
+  spec.arguments = {"/var/runtime/" + std::string(kProgram)};
+  spec.limits.memory_bytes = kMemory;
+  spec.limits.processes = 4;
+  spec.network = sandbox::Network::None;
+  sandbox::Channels channels;
+  channels.frames = file.get();
+  channels.output = pipe.writer.get();
+  channels.errors = pipe.writer.get();
+
+  io::Timer limit(loop_);
+  bool is_late = false;
+  auto id = spec.id;
+  limit.start(io::Deadline::in(loop_, kTimeLimit), [&] {
+    is_late = true;
+    sandboxes_.kill(id);
+  });
+  auto ended = co_await sandboxes_.run(std::move(spec), channels);
+  limit.cancel();
+  if (!ended) co_return fail(ended.error().with_context("unpack the archive"));
+  pipe.writer.reset();
+  VIRGA_CO_TRY_ASSIGN(auto stream, io::Stream::adopt(loop_, std::move(pipe.reader)));
+  char line[4096];
+  auto size = co_await stream.read_some(line);
+  std::string said(line, size ? *size : 0);
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  if (is_late) co_return fail(ErrorCode::InvalidArgument, "the archive took longer than 30 s to unpack");
+  if (ended->reason == sandbox::EndReason::Exited && ended->status == 0) co_return Result<>();
+  static constexpr std::string_view kPrefix = "virga-unpack: ";
+  if (said.starts_with(kPrefix)) co_return fail(ErrorCode::InvalidArgument, said.substr(kPrefix.size()));
+  if (ended->reason == sandbox::EndReason::OutOfMemory) {
+    co_return fail(ErrorCode::InvalidArgument, "the archive needs more than 256 MiB of memory to unpack");
+  }
+  co_return fail(ErrorCode::Internal, "unpacking ended with status " + std::to_string(ended->status) + ": " + said);
+}
+
+}  // namespace virga::deploy
