@@ -1,0 +1,471 @@
+#include "virga/http/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "virga/http/client.h"
+#include "virga/http/testing/recording_handler.h"
+#include "virga/http/testing/wire.h"
+
+namespace virga::http {
+namespace {
+
+using testing::Answer;
+using ::testing::EndsWith;
+using testing::HalfClose;
+using ::testing::HasSubstr;
+using testing::LoopbackServer;
+using ::testing::Not;
+using testing::RecordingHandler;
+using ::testing::StartsWith;
+using Milliseconds = std::chrono::milliseconds;
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+struct Scenario {
+  std::string name;
+  std::string bytes;
+  int status;
+  std::vector<std::string> requests;  // handed to the handler
+};
+
+TEST(Server, HoldsItsLimits) {
+  auto fields = [](int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += "F" + std::to_string(i) + ": v\r\n";
+    return all;
+  };
+  auto lengthy = [](std::size_t size) { return "GET /" + std::string(size, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"; };
+  const std::vector<Scenario> table = {
+      {"request line too long", lengthy(8192), 414, {}},
+      {"request line too long and never ended", "GET /" + std::string(9000, 'x'), 414, {}},
+      {"one value too long", "GET / HTTP/1.1\r\nHost: a\r\nA: " + std::string(17000, 'x') + "\r\n\r\n", 431, {}},
+      {"header too long and never ended", "GET / HTTP/1.1\r\nHost: a\r\nA: " + std::string(17000, 'x'), 431, {}},
+      {"too many fields", "GET / HTTP/1.1\r\nHost: a\r\n" + fields(100) + "\r\n", 431, {}},
+      {"body longer than allowed", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\n\r\n", 413, {}},
+      {"chunk longer than allowed", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n15\r\n", 413, {}},
+      {"chunks longer than allowed",
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\nb\r\n",
+       413,
+       {}},
+      {"a trailer without end",
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: " + std::string(17000, 'x'),
+       431,
+       {}},
+      {"a refused body that waits for 100 Continue",
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\nExpect: 100-continue\r\n\r\n",
+       413,
+       {}},
+      {"the longest request line", lengthy(8192 - 14), 200, {"GET /" + std::string(8192 - 14, 'x') + " "}},
+      {"the most fields", "GET / HTTP/1.1\r\nHost: a\r\n" + fields(99) + "\r\n", 200, {"GET / "}},
+      {"the longest body",
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n01234567890123456789",
+       200,
+       {"POST / 01234567890123456789"}},
+  };
+  for (const auto& row : table) {
+    RecordingHandler handler;
+    handler.max_body = 20;
+    LoopbackServer server(handler);
+    auto answer = server.talk({row.bytes}, row.status == 200 ? HalfClose::Yes : HalfClose::No);
+    EXPECT_EQ(answer.status(), row.status) << row.name << "\n" << answer.bytes;
+    EXPECT_EQ(answer.responses(), 1u) << row.name;
+    EXPECT_EQ(handler.requests, row.requests) << row.name;
+    EXPECT_TRUE(answer.closed) << row.name;
+    EXPECT_THAT(answer.bytes, Not(HasSubstr("100 Continue"))) << row.name;
+  }
+}
+
+TEST(Server, CountsWhatItRefused) {
+  RecordingHandler handler;
+  handler.max_body = 1;
+  LoopbackServer server(handler);
+  server.talk({"x\n"});
+  server.talk({"GET /" + std::string(9000, 'x')});
+  server.talk({"GET / HTTP/1.1\r\nA: " + std::string(17000, 'x')});
+  server.talk({"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"});
+  server.talk({kGet}, HalfClose::Yes);
+  const auto& counters = server.server().counters();
+  EXPECT_EQ(counters.malformed, 1u);
+  EXPECT_EQ(counters.uri_too_long, 1u);
+  EXPECT_EQ(counters.header_too_large, 1u);
+  EXPECT_EQ(counters.body_too_large, 1u);
+  EXPECT_EQ(counters.requests, 1u);
+  EXPECT_EQ(counters.accepted, 5u);
+}
+
+struct Slow {
+  std::string name;
+  std::vector<std::string> pieces;
+  int status;  // 0: closed without a word
+};
+
+TEST(Server, EndsSlowClients) {
+  Limits limits;
+  limits.header_time = limits.body_grace = Milliseconds(40);
+  limits.idle = Milliseconds(80);
+  const std::vector<Slow> table = {
+      {"a client that says nothing", {}, 0},
+      {"a header that does not end", {"GET / HT"}, 408},
+      {"a header that drips",
+       {"G", "E", "T", " ", "/", " ", "H", "T", "T", "P", "/", "1", ".", "1", "\r", "\n", "A", ":", "x"},
+       408},
+      {"a body that stops", {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234"}, 408},
+      {"chunks that stop", {"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12"}, 408},
+      {"a second header that does not end", {kGet + "GET / HT"}, 200},
+  };
+  for (const auto& row : table) {
+    RecordingHandler handler;
+    LoopbackServer server(handler, limits);
+    auto answer = server.talk(row.pieces, HalfClose::No, Milliseconds(15));
+    EXPECT_EQ(answer.status(), row.status) << row.name << "\n" << answer.bytes;
+    EXPECT_TRUE(answer.closed) << row.name;
+  }
+}
+
+TEST(Server, ASteadyBodyMayTakeLongerThanTheGrace) {
+  Limits limits;
+  limits.body_grace = Milliseconds(100);
+  limits.body_bytes_per_second = 1000;
+  RecordingHandler handler;
+  LoopbackServer server(handler, limits);
+  std::vector<std::string> pieces{"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 600\r\n\r\n"};
+  for (int i = 0; i < 10; ++i) pieces.emplace_back(60, 'x');
+  auto answer = server.talk(pieces, HalfClose::Yes, Milliseconds(20));
+  EXPECT_EQ(answer.status(), 200) << answer.bytes;
+}
+
+TEST(Server, AnswersPipelinedRequestsInOrder) {
+  RecordingHandler handler;
+  LoopbackServer server(handler);
+  std::string bytes;
+  for (int i = 0; i < 500; ++i) {
+    bytes += "POST /" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+  }
+  auto answer = server.talk({bytes}, HalfClose::Yes);
+  EXPECT_EQ(answer.responses(), 500u);
+  ASSERT_EQ(handler.requests.size(), 500u);
+  std::size_t at = 0;
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(handler.requests[static_cast<std::size_t>(i)], "POST /" + std::to_string(i) + " abc");
+    at = answer.bytes.find("\r\n\r\nPOST /" + std::to_string(i) + " abc", at);
+    ASSERT_NE(at, std::string::npos) << i;
+  }
+}
+
+TEST(Server, KeepsOrClosesAsTheRequestSays) {
+  struct Row {
+    std::string head;
+    bool keeps;
+  };
+  for (const auto& row : std::vector<Row>{{"GET / HTTP/1.1\r\nHost: a\r\n", true},
+                                          {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", false},
+                                          {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n", false},
+                                          {"GET / HTTP/1.0\r\n", false},
+                                          {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n", true}}) {
+    RecordingHandler handler;
+    LoopbackServer server(handler);
+    auto answer = server.talk({row.head + "\r\n" + kGet}, HalfClose::Yes);
+    EXPECT_EQ(answer.responses(), row.keeps ? 2u : 1u) << row.head;
+    EXPECT_EQ(answer.bytes.find("Connection: close") == std::string::npos, row.keeps) << row.head;
+  }
+}
+
+TEST(Server, ClosesBehindTheLastRequestOfAConnection) {
+  Limits limits;
+  limits.requests_per_connection = 3;
+  RecordingHandler handler;
+  LoopbackServer server(handler, limits);
+  auto answer = server.talk({kGet + kGet + kGet + kGet});
+  EXPECT_EQ(answer.responses(), 3u);
+  EXPECT_TRUE(answer.closed);
+}
+
+TEST(Server, SendsContinueOnlyToAClientThatWaits) {
+  RecordingHandler handler;
+  LoopbackServer server(handler);
+  const std::string head = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+  auto waiting = server.talk({head, "hi"}, HalfClose::Yes, Milliseconds(20));
+  EXPECT_THAT(waiting.bytes, StartsWith("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
+  auto hasty = server.talk({head + "hi"}, HalfClose::Yes);
+  EXPECT_THAT(hasty.bytes, StartsWith("HTTP/1.1 200 OK\r\n"));
+  auto old = server.talk({"PUT / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", "hi"}, HalfClose::Yes,
+                         Milliseconds(20));
+  EXPECT_THAT(old.bytes, StartsWith("HTTP/1.1 200 OK\r\n"));
+  auto none = server.talk({"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"}, HalfClose::Yes);
+  EXPECT_THAT(none.bytes, StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST(Server, CarriesLargeBodiesBothWays) {
+  RecordingHandler handler;
+  LoopbackServer server(handler);
+  std::string body(3 << 20, 'x');
+  for (std::size_t i = 0; i < body.size(); i += 1009) body[i] = static_cast<char>('a' + i % 26);
+  auto plain = server.talk(
+      {"PUT /p HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body + kGet},
+      HalfClose::Yes);
+  EXPECT_EQ(plain.responses(), 2u);
+  ASSERT_EQ(handler.requests.size(), 2u);
+  EXPECT_TRUE(handler.requests[0] == "PUT /p " + body);
+  EXPECT_NE(plain.bytes.find("\r\n\r\nPUT /p " + body), std::string::npos);
+
+  std::string chunks = "PUT /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (std::size_t at = 0; at < body.size(); at += 65536) chunks += "10000\r\n" + body.substr(at, 65536) + "\r\n";
+  auto chunked = server.talk({chunks + "0\r\n\r\n" + kGet}, HalfClose::Yes);
+  EXPECT_EQ(chunked.responses(), 2u);
+  ASSERT_EQ(handler.requests.size(), 4u);
+  EXPECT_TRUE(handler.requests[2] == "PUT /c " + body);
+}
+
+// A handler that answers with what the test put there.
+class Canned : public Handler {
+ public:
+  io::Task<Response> handle(const Request& request) override {
+    peer = request.peer;
+    auto response = std::move(next.front());
+    next.pop_front();
+    co_return response;
+  }
+  Admission admit(const Request& head) override {
+    Admission admission;
+    if (head.path == "/refused") admission.refusal = Response::make(403, "text/plain", "no");
+    return admission;
+  }
+  std::deque<Response> next;
+  std::string peer;
+};
+
+class Pieces : public BodySource {
+ public:
+  explicit Pieces(std::deque<Result<std::string>> pieces) : pieces_(std::move(pieces)) {}
+  io::Task<Result<std::string>> next() override {
+    if (pieces_.empty()) co_return std::string();
+    auto piece = std::move(pieces_.front());
+    pieces_.pop_front();
+    co_return piece;
+  }
+
+ private:
+  std::deque<Result<std::string>> pieces_;
+};
+
+Response streamed(std::deque<Result<std::string>> pieces, std::optional<std::uint64_t> length = {}) {
+  Response response;
+  response.stream = std::make_unique<Pieces>(std::move(pieces));
+  response.length = length;
+  return response;
+}
+
+TEST(Server, WritesEachKindOfResponse) {
+  struct Row {
+    std::string name;
+    std::string request;
+    Response response;
+    std::string begins;
+    std::string ends;  // of the whole answer
+  };
+  std::vector<Row> table;
+  auto add = [&](std::string name, std::string request, Response response, std::string begins, std::string ends) {
+    table.push_back({std::move(name), std::move(request), std::move(response), std::move(begins), std::move(ends)});
+  };
+  Response with_length;
+  with_length.length = 1234;
+  Response impossible;
+  impossible.status = 101;
+  const std::string head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const std::string old = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+  const std::string failed = "not whole";
+  add("text", kGet, Response::make(404, "text/plain", "none"),
+      "HTTP/1.1 404 Not Found\r\nDate: ", "\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nnone");
+  add("empty", kGet, Response{}, "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: 0\r\n\r\n");
+  add("HEAD", head, Response::make(200, "text/plain", "four"), "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: 4\r\n\r\n");
+  add("HEAD with a length", head, std::move(with_length), "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: 1234\r\n\r\n");
+  add("204", kGet, Response::make(204, "text/plain", "lost"), "HTTP/1.1 204 No Content\r\n",
+      "\r\nContent-Type: text/plain\r\n\r\n");
+  add("304", kGet, Response::make(304, "text/plain", "lost"), "HTTP/1.1 304 Not Modified\r\n",
+      "\r\nContent-Type: text/plain\r\n\r\n");
+  add("a status no handler may choose", kGet, std::move(impossible), "HTTP/1.1 500 ", "Content-Length: 0\r\n\r\n");
+  add("stream", kGet, streamed({"abc", std::string(20, 'x')}), "HTTP/1.1 200 OK\r\n",
+      "\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n14\r\nxxxxxxxxxxxxxxxxxxxx\r\n0\r\n\r\n");
+  add("stream of known length", kGet, streamed({"abc", "de"}, 5), "HTTP/1.1 200 OK\r\n",
+      "\r\nContent-Length: 5\r\n\r\nabcde");
+  add("stream to HTTP/1.0", old, streamed({"abc"}), "HTTP/1.1 200 OK\r\n", "\r\nConnection: close\r\n\r\nabc");
+  add("stream that fails", kGet + kGet, streamed({"abc", fail(ErrorCode::Internal, failed)}), "HTTP/1.1 200 OK\r\n",
+      "\r\n\r\n3\r\nabc\r\n");
+  add("stream longer than it said", kGet + kGet, streamed({"abc", "def"}, 4), "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
+  add("stream shorter than it said", kGet + kGet, streamed({"abc"}, 4), "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
+  add("refused before the body", "PUT /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", Response{},
+      "HTTP/1.1 403 Forbidden\r\n", "\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+  for (auto& row : table) {
+    Canned handler;
+    handler.next.push_back(std::move(row.response));
+    LoopbackServer server(handler);
+    auto answer = server.talk({row.request}, HalfClose::Yes);
+    EXPECT_EQ(answer.responses(), 1u) << row.name;
+    EXPECT_THAT(answer.bytes, StartsWith(row.begins)) << row.name;
+    EXPECT_THAT(answer.bytes, EndsWith(row.ends)) << row.name;
+    if (row.name != "refused before the body") EXPECT_EQ(handler.peer, "127.0.0.1") << row.name;
+  }
+}
+
+TEST(Response, TakesNoFieldThatWouldSplitIt) {
+  Response response;
+  EXPECT_FALSE(response.add("A", "b\r\nC: d"));
+  EXPECT_FALSE(response.add("A", std::string("\0", 1)));
+  EXPECT_FALSE(response.add("A\r\nB", "c"));
+  EXPECT_FALSE(response.add("A:", "c"));
+  EXPECT_FALSE(response.add("", "c"));
+  EXPECT_FALSE(response.add("content-length", "5"));
+  EXPECT_FALSE(response.add("Transfer-Encoding", "chunked"));
+  EXPECT_TRUE(response.fields.empty());
+  EXPECT_TRUE(response.add("A", " b c "));
+  EXPECT_TRUE(response.add("X", ""));
+  EXPECT_EQ(response.fields, "A: b c\r\nX: \r\n");
+  EXPECT_EQ(response.field("a"), "b c");
+}
+
+// Waits until the peer is gone.
+class Hanging : public Handler {
+ public:
+  explicit Hanging(io::Loop*& loop) : loop_(loop) {}
+  io::Task<Response> handle(const Request& request) override {
+    started = true;
+    io::Event gone(*loop_);
+    request.on_peer_gone([&gone] { gone.set(); });
+    auto waited = co_await gone.wait(io::Deadline::in(*loop_, std::chrono::seconds(8)));
+    noticed = waited.has_value() && request.peer_gone();
+    co_return Response::make(200, "text/plain", "late");
+  }
+  bool started = false;
+  bool noticed = false;
+
+ private:
+  io::Loop*& loop_;
+};
+
+io::Task<void> leave(io::Loop& loop, std::uint16_t port, const bool& started, const bool& noticed) {
+  auto deadline = io::Deadline::in(loop, std::chrono::seconds(8));
+  {
+    auto stream = (co_await io::connect(loop, "127.0.0.1", port, deadline)).value();
+    EXPECT_TRUE(co_await stream.write(kGet));
+    while (!started) co_await io::sleep_until(loop, io::Deadline::in(loop, Milliseconds(5)));
+  }
+  while (!noticed && loop.now() < deadline.time()) {
+    co_await io::sleep_until(loop, io::Deadline::in(loop, Milliseconds(5)));
+  }
+}
+
+TEST(Server, TellsAHandlerThatItsPeerHasGone) {
+  io::Loop* loop = nullptr;
+  Hanging handler(loop);
+  LoopbackServer server(handler);
+  loop = &server.loop();
+  server.run(leave(*loop, server.port(), handler.started, handler.noticed));
+  EXPECT_TRUE(handler.noticed);
+}
+
+// Takes as long as the test says.
+class Gated : public Handler {
+ public:
+  explicit Gated(io::Loop*& loop) : loop_(loop) {}
+  io::Task<Response> handle(const Request&) override {
+    ++started;
+    co_await io::sleep_until(*loop_, io::Deadline::in(*loop_, time));
+    co_return Response::make(200, "text/plain", "done");
+  }
+  int started = 0;
+  Milliseconds time{60};
+
+ private:
+  io::Loop*& loop_;
+};
+
+io::Task<void> stop_in_flight(LoopbackServer& server, Gated& handler, Milliseconds grace, Answer& busy, Answer& idle) {
+  auto& loop = server.loop();
+  io::TaskGroup group(loop);
+  group.add(testing::exchange(loop, server.port(), {}, HalfClose::No, Milliseconds(0), idle));
+  group.add(testing::exchange(loop, server.port(), {kGet + kGet}, HalfClose::No, Milliseconds(0), busy));
+  while (handler.started == 0) co_await io::sleep_until(loop, io::Deadline::in(loop, Milliseconds(5)));
+  co_await server.server().stop(grace);
+  EXPECT_EQ(server.server().counters().open, 0u);
+  EXPECT_TRUE(co_await group.join());
+  auto refused = co_await io::connect(loop, "127.0.0.1", server.port(), io::Deadline::in(loop, Milliseconds(500)));
+  EXPECT_FALSE(refused);
+}
+
+TEST(Server, StopLetsARequestInFlightEnd) {
+  io::Loop* loop = nullptr;
+  Gated handler(loop);
+  LoopbackServer server(handler);
+  loop = &server.loop();
+  Answer busy;
+  Answer idle;
+  server.run(stop_in_flight(server, handler, std::chrono::seconds(5), busy, idle));
+  EXPECT_EQ(busy.responses(), 1u);
+  EXPECT_THAT(busy.bytes, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(busy.bytes, EndsWith("done"));
+  EXPECT_TRUE(busy.closed);
+  EXPECT_TRUE(idle.closed);
+  EXPECT_EQ(idle.bytes, "");
+  EXPECT_EQ(handler.started, 1);
+}
+
+TEST(Server, StopCutsWhatTakesLongerThanTheGrace) {
+  io::Loop* loop = nullptr;
+  Gated handler(loop);
+  LoopbackServer server(handler);
+  loop = &server.loop();
+  Answer busy;
+  Answer idle;
+  server.run(stop_in_flight(server, handler, Milliseconds(10), busy, idle));
+  EXPECT_EQ(busy.bytes, "");
+}
+
+io::Task<void> open_three(LoopbackServer& server, std::vector<io::Stream>& streams, int& answered) {
+  auto& loop = server.loop();
+  auto deadline = io::Deadline::in(loop, std::chrono::seconds(2));
+  char buffer[512];
+  for (int i = 0; i < 3; ++i) {
+    auto stream = (co_await io::connect(loop, "127.0.0.1", server.port(), deadline)).value();
+    (void)co_await stream.write(kGet);
+    streams.push_back(std::move(stream));
+  }
+  for (auto& stream : streams) {
+    auto count = co_await stream.read_some(buffer, io::Deadline::in(loop, Milliseconds(60)));
+    if (count && *count > 0) ++answered;
+  }
+  // One leaves: a waiting one gets its place.
+  if (answered == 2) streams.front().close();
+  auto last = co_await streams.back().read_some(buffer, io::Deadline::in(loop, Milliseconds(200)));
+  if (last && *last > 0) answered += 10;
+}
+
+TEST(Server, PausesAcceptingAtTheLimitOfConnections) {
+  Limits limits;
+  limits.connections = 2;
+  RecordingHandler handler;
+  LoopbackServer server(handler, limits);
+  std::vector<io::Stream> streams;
+  int answered = 0;
+  server.run(open_three(server, streams, answered));
+  EXPECT_EQ(answered, 12);
+  EXPECT_GE(server.server().counters().accept_pauses, 1u);
+}
+
+TEST(Server, ClosesConnectionsOverTheLimitOfOneAddress) {
+  Limits limits;
+  limits.connections_per_address = 2;
+  limits.loopback_exempt = false;
+  RecordingHandler handler;
+  LoopbackServer server(handler, limits);
+  std::vector<io::Stream> streams;
+  int answered = 0;
+  server.run(open_three(server, streams, answered));
+  EXPECT_EQ(answered, 2);
+  EXPECT_EQ(server.server().counters().refused_by_address, 1u);
+}
+
+}  // namespace
+}  // namespace virga::http
