@@ -101,7 +101,7 @@ Result<int> settle_descriptors(os::Descriptor& socket, const os::Descriptor& ini
   return kSocket + 1;
 }
 
-Result<int> prepare(const Ground& ground, const Cgroup* cgroup, os::Descriptor& socket, os::Descriptor tree) {
+Result<> prepare(const Ground& ground, const Cgroup* cgroup, const os::Descriptor& socket, os::Descriptor tree) {
   char go = 0;
   auto message = os::receive_message(socket, std::span(&go, 1));
   if (!message || message->size != 1) ::_exit(1);  // the helper gave this blank up
@@ -118,7 +118,7 @@ Result<int> prepare(const Ground& ground, const Cgroup* cgroup, os::Descriptor& 
   VIRGA_TRY(mount_own_file_systems(ground.workshop, proc));
   VIRGA_TRY(set_loopback(Link::Up));
   ::setsid();
-  return settle_descriptors(socket, ground.init);
+  return {};
 }
 
 struct Order {
@@ -261,7 +261,9 @@ Result<> start_program(Launch& launch) {
 [[noreturn]] void run_first_process(const Ground& ground, const Cgroup* cgroup, os::Descriptor socket,
                                     os::Descriptor tree) {
   auto begin = Clock::now();
-  auto init = prepare(ground, cgroup, socket, std::move(tree));
+  auto prepared = prepare(ground, cgroup, socket, std::move(tree));
+  // Only now, when nothing above owns a descriptor any more whose number could be taken over.
+  auto init = prepared ? settle_descriptors(socket, ground.init) : Result<int>(std::unexpected(prepared.error()));
   if (!init) {
     if (socket.valid()) ::dup2(socket.get(), kSocket);
     fail_and_end(init.error().with_context("make a sandbox"));
