@@ -1,0 +1,26 @@
+#include "virga/cli/shutdown.h"
+
+#include <unistd.h>
+
+#include "virga/io/task_group.h"
+
+namespace virga::cli {
+
+namespace {
+
+io::Task<void> end_at_second_signal(io::Signals& signals) {
+  auto signal = co_await signals.next();
+  if (signal) ::_exit(128 + *signal);
+}
+
+}  // namespace
+
+io::Task<void> stop(io::Loop& loop, io::Signals& signals, server::Server& server) {
+  io::TaskGroup group(loop);
+  group.add(end_at_second_signal(signals));
+  co_await server.stop();
+  signals.close();
+  (void)co_await group.join();
+}
+
+}  // namespace virga::cli

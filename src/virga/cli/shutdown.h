@@ -1,0 +1,14 @@
+#pragma once
+
+#include "virga/io/loop.h"
+#include "virga/io/signals.h"
+#include "virga/io/task.h"
+#include "virga/server/server.h"
+
+namespace virga::cli {
+
+// Stops the server and returns when nothing of it is left. A signal that comes meanwhile ends the process at once, with
+// 128 + its number; the sandboxes then end with it.
+io::Task<void> stop(io::Loop& loop, io::Signals& signals, server::Server& server);
+
+}  // namespace virga::cli

@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+#include "virga/cli/options.h"
+#include "virga/cli/shutdown.h"
+#include "virga/cli/verbs/all.h"
+#include "virga/io/loop.h"
+#include "virga/io/signals.h"
+#include "virga/io/task_group.h"
+#include "virga/server/server.h"
+#include "virga/telemetry/log.h"
+
+namespace virga::cli {
+
+namespace {
+
+io::Task<void> serve_until_signal(io::Loop& loop, io::Signals& signals, server::Server& server) {
+  auto signal = co_await signals.next();
+  if (signal) log::info("stopping", {{"signal", *signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  co_await stop(loop, signals, server);
+}
+
+class Serve final : public Verb {
+ public:
+  void declare(CLI::App& app) override {
+    add(app, shared_, {Shared::Port});
+    app.add_option("--listen", listen_, "the IPv4 or IPv6 address to listen on; 0.0.0.0: every one")
+        ->type_name("ADDRESS")
+        ->envname("VIRGA_LISTEN")
+        ->capture_default_str();
+    add(app, shared_, {Shared::Data, Shared::Runtimes, Shared::Region});
+    app.add_option("--concurrency", concurrency_, "calls that may run at once")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str();
+    app.add_flag("--rootless", rootless_, "make sandboxes without privileges, even when run as root");
+    app.add_option("--log-format", log_format_, "text or json; unless given, text on a terminal and json elsewhere")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"text", "json"}));
+    add(app, shared_, {Shared::LogLevel, Shared::Json});
+  }
+
+  bool wants_json() const override { return shared_.json || log_format_ == "json"; }
+
+  Result<ExitCode> run(Console& console) override {
+    VIRGA_TRY_ASSIGN(auto level, log::parse_level(shared_.log_level));
+    auto format = log_format_ == "text"                   ? log::Format::Text
+                  : log_format_ == "json" || wants_json() ? log::Format::Json
+                                                          : log::Format::Auto;
+    auto sink = log::make_stream_sink(STDERR_FILENO, format);
+    log::Destination destination(*sink, level);
+
+    server::Options options;
+    options.listen = listen_;
+    options.port = shared_.port;
+    options.data_directory = shared_.data;
+    if (options.data_directory.empty()) {
+      VIRGA_TRY_ASSIGN(options.data_directory, default_data_directory());
+    }
+    options.runtimes_directory = shared_.runtimes;
+    options.region = shared_.region;
+    options.concurrency = concurrency_;
+    if (rootless_) options.privilege = sandbox::Helper::Privilege::Rootless;
+
+    VIRGA_TRY_ASSIGN(auto loop, io::Loop::create());
+    VIRGA_TRY_ASSIGN(auto signals, io::Signals::create(*loop, {SIGINT, SIGTERM}));
+    auto data = options.data_directory;
+    VIRGA_TRY_ASSIGN(auto server, server::Server::create(*loop, std::move(options)));
+    print_ready(console.out, *server, data);
+    io::run_until_done(*loop, serve_until_signal(*loop, signals, *server));
+    log::info("stopped");
+    return ExitCode::Ok;
+  }
+
+ private:
+  void print_ready(Terminal& out, const server::Server& server, const std::string& data) const {
+    if (wants_json()) {
+      boost::json::object ready = {{"event", "ready"},
+                                   {"version", VIRGA_VERSION},
+                                   {"url", server.url()},
+                                   {"port", server.port()},
+                                   {"data", data},
+                                   {"key_file", server.key_file()},
+                                   {"ready_ms", server.ready_time().count()},
+                                   {"root", server.is_root()},
+                                   {"pid", ::getpid()}};
+      out.line(boost::json::serialize(ready));
+      return;
+    }
+    auto key = server.key_file().empty() ? std::string() : ", root key in " + server.key_file();
+    out.line(fmt::format("virga {} answers at {} (ready in {} ms), data in {}{}{}", VIRGA_VERSION,
+                         out.style(Style::Bold, server.url()), server.ready_time().count(), data, key,
+                         server.is_root() ? "" : ", rootless"));
+  }
+
+  SharedOptions shared_;
+  std::string listen_ = "127.0.0.1";
+  std::uint32_t concurrency_ = 1000;
+  bool rootless_ = false;
+  std::string log_format_;
+};
+
+}  // namespace
+
+const char kServeExamples[] =
+    "  virga serve\n"
+    "  virga serve --listen 0.0.0.0 --port 80 --data /srv/virga\n"
+    "  virga serve --rootless --log-format json --log-level debug\n"
+    "\n"
+    "The data folder, unless given: $VIRGA_DATA, else /var/lib/virga if it can be written, else ~/.virga.\n"
+    "The first start makes a root key and keeps it there in root-key.json (mode 0600).\n"
+    "SIGINT and SIGTERM let running calls end; a second one ends at once.\n";
+
+std::unique_ptr<Verb> make_serve() {
+  return std::make_unique<Serve>();
+}
+
+}  // namespace virga::cli
