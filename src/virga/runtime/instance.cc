@@ -76,7 +76,7 @@ io::Task<Instance::End> Instance::run() {
           model::Fault::InitFailed,
           error_payload("Sandbox.Timedout", fmt::format("Initialization timed out after {:.2f} seconds", seconds)));
     }
-    if (!init_failure_ && state_ == State::Starting) {
+    if (said_ready_ && state_ == State::Starting) {
       state_ = State::Ready;
       was_ready_ = true;
       idle_since_ = loop_.clock().steady();
@@ -182,7 +182,8 @@ void Instance::check_timeout() {
 }
 
 void Instance::contract_ready(Speaker speaker) {
-  if (state_ != State::Starting) return;
+  if (state_ != State::Starting || said_ready_ || init_failure_) return;
+  said_ready_ = true;
   speaks_frames_ = speaker == Speaker::Frames;
   initialized_.set();
 }
@@ -228,6 +229,12 @@ void Instance::contract_log(std::uint64_t number, std::string_view lines) {
   bool is_head = !in_flight_.empty() && number == first_number_;
   intake_.add_lines(lines, now, is_head ? in_flight_.front()->log : idle_log_);
   if (!is_head && state_ == State::Ready) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
+}
+
+void Instance::contract_last() {
+  said_last_ = true;
+  if (state_ == State::Ready) state_ = State::Ending;
+  tasks_.add(kill_unless_it_exits());
 }
 
 void Instance::contract_closed() {
@@ -358,7 +365,7 @@ void Instance::process_ended(const sandbox::Ended& ended) {
   bool out_of_memory = ended.reason == sandbox::EndReason::OutOfMemory;
   if (!was_ready_) {
     fail_init(out_of_memory ? model::Fault::OutOfMemory : model::Fault::InitFailed, exit_payload(nullptr));
-  } else if (!in_flight_.empty()) {
+  } else if (!in_flight_.empty() && !said_last_) {
     // Only the first one can have begun: the process takes them one at a time, in order.
     auto* call = in_flight_.front();
     finish_head(out_of_memory ? model::Fault::OutOfMemory : model::Fault::Exited, exit_payload(call));

@@ -86,6 +86,7 @@ class Instance final : public ContractSink {
   void contract_result(std::uint64_t number, std::string_view payload) override;
   void contract_error(std::uint64_t number, std::string_view error_json) override;
   void contract_log(std::uint64_t number, std::string_view lines) override;
+  void contract_last() override;
   void contract_closed() override;
   void contract_broken(std::string_view why) override;
 
@@ -124,7 +125,9 @@ class Instance final : public ContractSink {
   std::optional<sandbox::Ended> exit_;
   std::optional<model::Outcome> init_failure_;
   bool is_started_ = false;  // the sandbox was made
-  bool was_ready_ = false;
+  bool said_last_ = false;     // it begins nothing more
+  bool said_ready_ = false;    // through its contract
+  bool was_ready_ = false;     // and was taken for it
 
   std::deque<Call*> in_flight_;     // the first one runs, the others wait in the socket
   std::uint64_t first_number_ = 1;  // of in_flight_.front()

@@ -21,7 +21,6 @@ Result<std::unique_ptr<Sandboxes>> Sandboxes::create(io::Loop& loop, sandbox::He
   std::unique_ptr<Sandboxes> sandboxes(
       new Sandboxes(loop, std::move(options), std::make_unique<sandbox::Helper>(std::move(helper))));
   VIRGA_TRY(sandboxes->attach());
-  sandboxes->tasks_.add(sandboxes->receive());
   return sandboxes;
 }
 

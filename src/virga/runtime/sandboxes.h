@@ -22,8 +22,12 @@ class Sandboxes {
   // Told once when no process of a started sandbox is left.
   using OnEnded = std::function<void(const sandbox::Ended&)>;
 
+  // Starts the helper: before there are threads.
   static Result<std::unique_ptr<Sandboxes>> create(io::Loop& loop, sandbox::Helper::Options options);
   ~Sandboxes();
+
+  // From here on the helper's answers are heard, and stop() must be awaited before this is destroyed.
+  void serve() { tasks_.add(receive()); }
 
   std::uint64_t next_id() { return ++last_id_; }
 

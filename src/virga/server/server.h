@@ -31,8 +31,8 @@ struct Options {
 // create it before there are other threads.
 class Server {
  public:
-  // Everything that can go wrong at a start ends here, with one clear line and what to do: a port in use, a data folder in
-  // use or damaged, a full disk, missing runtimes, no way to make sandboxes.
+  // Everything that can go wrong at a start ends here, with one clear line and what to do: a port in use, a data folder
+  // in use or damaged, a full disk, missing runtimes, no way to make sandboxes.
   static Result<std::unique_ptr<Server>> create(io::Loop& loop, Options options);
   ~Server();
   Server(const Server&) = delete;
@@ -42,9 +42,9 @@ class Server {
   std::string url() const;  // http://127.0.0.1:4600
   const std::string& key_id() const;
   const std::string& secret_key() const;
-  std::string key_file() const;                    // where a key that was made is kept; "" if it was given
-  std::chrono::milliseconds ready_time() const;    // from create() until /readyz answered 200
-  bool is_root() const;                            // sandboxes have every limit
+  std::string key_file() const;                  // where a key that was made is kept; "" if it was given
+  std::chrono::milliseconds ready_time() const;  // from create() until /readyz answered 200
+  bool is_root() const;                          // sandboxes have every limit
 
   // Ends what runs and returns when nothing is left: no process, no mount, no cgroup.
   io::Task<void> stop();

@@ -8,6 +8,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "frames are written in the machine's own byte order");
 
+constexpr std::uint32_t kLast = 1;  // in the flags
+
 template <typename T>
 void append_number(std::string& out, T value) {
   char bytes[sizeof(T)];
@@ -75,10 +77,14 @@ Result<std::optional<Decoded>> decode_frame(std::string_view bytes) {
     default:
       return fail(ErrorCode::InvalidArgument, "a frame of an unknown type");
   }
-  if (kind > 0xFF) return fail(ErrorCode::InvalidArgument, "a frame with reserved bits set");
+  auto type = static_cast<FrameType>(kind & 0xFF);
+  bool may_be_last = type == FrameType::Result || type == FrameType::Error;
+  if (kind > 0xFF && (!may_be_last || kind >> 8 != kLast)) {
+    return fail(ErrorCode::InvalidArgument, "a frame with reserved bits set");
+  }
   if (bytes.size() - kFrameHeaderSize < size) return std::optional<Decoded>();
   Decoded decoded;
-  decoded.frame = {static_cast<FrameType>(kind), read_number<std::uint64_t>(bytes.data() + 8),
+  decoded.frame = {type, read_number<std::uint64_t>(bytes.data() + 8), kind > 0xFF,
                    bytes.substr(kFrameHeaderSize, size)};
   decoded.size = kFrameHeaderSize + size;
   return std::optional<Decoded>(decoded);

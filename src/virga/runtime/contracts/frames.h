@@ -29,6 +29,7 @@ inline constexpr std::size_t kMaxFrameBody = 16u << 20;
 struct Frame {
   FrameType type;
   std::uint64_t invocation = 0;
+  bool is_last = false;   // Result and Error: the process begins no other invocation
   std::string_view body;  // into the buffer that was decoded
 };
 

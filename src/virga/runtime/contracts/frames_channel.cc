@@ -91,6 +91,7 @@ io::Task<void> FramesChannel::read() {
       if (!decoded->has_value()) break;
       const auto& frame = (*decoded)->frame;
       rest.remove_prefix((*decoded)->size);
+      if (frame.is_last) sink_.contract_last();
       switch (frame.type) {
         case FrameType::Ready:
           sink_.contract_ready(ContractSink::Speaker::Frames);

@@ -18,6 +18,8 @@ class ContractSink {
   virtual void contract_result(std::uint64_t number, std::string_view payload) = 0;
   virtual void contract_error(std::uint64_t number, std::string_view error_json) = 0;
   virtual void contract_log(std::uint64_t number, std::string_view lines) = 0;
+  // Said before the last answer: the process begins nothing more and ends.
+  virtual void contract_last() = 0;
   // The process closed its side; nothing more will come from it.
   virtual void contract_closed() = 0;
   // The process said something the contract does not allow; nothing more is read from it.

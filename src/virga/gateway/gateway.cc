@@ -1,0 +1,56 @@
+#include "virga/gateway/gateway.h"
+
+#include "virga/base/encoding.h"
+
+namespace virga::gateway {
+namespace {
+
+constexpr std::string_view kFunctionPath = "/fn/";
+constexpr std::string_view kFunctionHost = ".fn.localhost";
+
+http::Response plain(int status, std::string body) {
+  return http::Response::make(status, "text/plain; charset=utf-8", std::move(body));
+}
+
+}  // namespace
+
+FunctionTarget function_target(std::string_view host, std::string_view path) {
+  if (path.starts_with(kFunctionPath)) {
+    path.remove_prefix(kFunctionPath.size());
+    auto end = std::min(path.find('/'), path.size());
+    return {path.substr(0, end), path.substr(end)};
+  }
+  host = host.substr(0, host.find(':'));
+  if (host.size() <= kFunctionHost.size()) return {};
+  auto at = host.size() - kFunctionHost.size();
+  if (!equals_ignoring_case(host.substr(at), kFunctionHost)) return {};
+  return {host.substr(0, at), path};
+}
+
+io::Task<http::Response> Gateway::handle(const http::Request& request) {
+  auto target = function_target(request.field("Host"), request.path);
+  if (!target.function.empty()) {
+    auto response = co_await parts_.urls.handle(request, target.function, target.path);
+    co_return response;
+  }
+  auto path = request.path;
+  if (path == "/healthz") co_return plain(200, "ok\n");
+  if (path == "/readyz") co_return parts_.is_ready() ? plain(200, "ready\n") : plain(503, "starting\n");
+  if (path == "/metrics") co_return http::Response::make(200, metrics::kExpositionType, parts_.metrics.expose());
+  if (path.starts_with("/_virga/")) {
+    auto response = co_await parts_.virga.handle(request);
+    co_return response;
+  }
+  auto response = co_await parts_.aws.handle(request);
+  co_return response;
+}
+
+http::Admission Gateway::admit(const http::Request& head) {
+  http::Admission admission;
+  if (function_target(head.field("Host"), head.path).function.empty() && !head.path.starts_with("/_virga/")) {
+    admission.max_body = parts_.aws.body_limit(head);
+  }
+  return admission;
+}
+
+}  // namespace virga::gateway

@@ -1,0 +1,39 @@
+#include "virga/server/keys.h"
+
+#include <boost/json.hpp>
+
+#include "virga/base/id.h"
+#include "virga/os/file.h"
+
+namespace virga::server {
+
+Result<RootKey> load_or_make_root_key(const std::string& data_directory) {
+  RootKey key;
+  key.file = data_directory + "/root-key.json";
+  auto text = os::read_file(key.file);
+  if (text) {
+    boost::system::error_code error;
+    auto parsed = boost::json::parse(*text, error);
+    const auto* object = error ? nullptr : parsed.if_object();
+    const auto* id = object ? object->if_contains("access_key_id") : nullptr;
+    const auto* secret = object ? object->if_contains("secret_access_key") : nullptr;
+    if (id == nullptr || secret == nullptr || !id->is_string() || !secret->is_string()) {
+      return fail(ErrorCode::DataLoss,
+                  key.file +
+                      " is damaged: it must be {\"access_key_id\":…,\"secret_access_key\":…}; remove it and a new "
+                      "key is made at the next start");
+    }
+    key.id = std::string(id->get_string());
+    key.secret = std::string(secret->get_string());
+    return key;
+  }
+  if (text.error().code() != ErrorCode::NotFound) return fail(std::move(text).error());
+  key.id = "VIRGA" + make_token(15);
+  for (char& c : key.id) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  key.secret = make_token(40);
+  boost::json::object object{{"access_key_id", key.id}, {"secret_access_key", key.secret}};
+  VIRGA_TRY(os::write_file_durably(key.file, boost::json::serialize(object) + "\n", 0600));
+  return key;
+}
+
+}  // namespace virga::server

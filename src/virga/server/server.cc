@@ -1,0 +1,197 @@
+#include "virga/server/server.h"
+
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "virga/catalog/catalog.h"
+#include "virga/deploy/deployer.h"
+#include "virga/dialects/aws/aws_api.h"
+#include "virga/dialects/aws/url/function_urls.h"
+#include "virga/dialects/virga/virga_api.h"
+#include "virga/dispatch/dispatcher.h"
+#include "virga/gateway/gateway.h"
+#include "virga/http/server.h"
+#include "virga/io/workers.h"
+#include "virga/ledger/logs.h"
+#include "virga/os/file.h"
+#include "virga/runtime/runtimes.h"
+#include "virga/runtime/sandboxes.h"
+#include "virga/server/keys.h"
+#include "virga/server/paths.h"
+#include "virga/store/blob_store.h"
+#include "virga/store/rocksdb/rocksdb_store.h"
+#include "virga/telemetry/log.h"
+#include "virga/telemetry/metrics.h"
+#include "virga/telemetry/process_metrics.h"
+
+namespace virga::server {
+namespace {
+
+constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
+
+// One instance for every 64 MiB of memory: most functions use less, and what uses more is held by its own limit.
+std::uint32_t instances_for_this_machine() {
+  struct sysinfo info{};
+  if (::sysinfo(&info) != 0) return 64;
+  auto memory = static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(memory / (64u << 20), 16, 1000));
+}
+
+void count_http(metrics::Registry& registry, const http::Server& server) {
+  using Read = std::uint64_t http::Counters::*;
+  auto counter = [&](std::string_view name, std::string_view help, Read member) {
+    registry.counter_from(name, help, [&server, member] { return static_cast<double>(server.counters().*member); });
+  };
+  counter("virga_http_connections_total", "Connections accepted.", &http::Counters::accepted);
+  counter("virga_http_requests_total", "Requests handed on to be answered.", &http::Counters::requests);
+  counter("virga_http_malformed_total", "Requests refused because they are no valid HTTP.", &http::Counters::malformed);
+  counter("virga_http_too_slow_total", "Requests and responses given up because the peer was too slow.",
+          &http::Counters::too_slow);
+  counter("virga_http_body_too_large_total", "Requests refused because of the size of their body.",
+          &http::Counters::body_too_large);
+  registry.gauge_from("virga_http_connections", "Connections that are open.",
+                      [&server] { return static_cast<double>(server.counters().open); });
+}
+
+}  // namespace
+
+// Bottom floor first; destroyed in reverse.
+struct Server::State {
+  explicit State(io::Loop& l) : loop(l) {}
+
+  io::Loop& loop;
+  Options options;
+  RootKey key;
+  std::string url;
+  std::uint16_t port = 0;
+  std::chrono::milliseconds ready_time{};
+  bool is_ready = false;
+
+  metrics::Registry metrics;
+  std::unique_ptr<runtime::Sandboxes> sandboxes;  // first of all: the helper is started before there are threads
+  std::unique_ptr<io::Workers> workers;
+  std::unique_ptr<store::Store> store;
+  std::optional<store::BlobStore> blobs;
+  std::unique_ptr<catalog::Catalog> catalog;
+  std::optional<ledger::Logs> logs;
+  std::optional<runtime::Runtimes> runtimes;
+  std::optional<dispatch::Dispatcher> dispatcher;
+  std::optional<deploy::Unpacker> unpacker;
+  std::optional<deploy::Deployer> deployer;
+  std::optional<dialects::aws::AwsApi> aws;
+  std::optional<dialects::aws::FunctionUrls> urls;
+  std::optional<dialects::VirgaApi> virga;
+  std::optional<gateway::Gateway> gateway;
+  std::optional<http::Server> http;
+
+  Result<> open_data();
+  Result<> build();
+};
+
+Server::Server() = default;
+Server::~Server() = default;
+
+Result<> Server::State::open_data() {
+  const auto& data = options.data_directory;
+  VIRGA_TRY(os::make_directories(data, 0700));
+  std::error_code error;
+  options.data_directory = std::filesystem::canonical(data, error).string();
+  if (error) return fail(ErrorCode::Internal, data + ": " + error.message());
+  VIRGA_TRY_ASSIGN(store, store::open_rocksdb(options.data_directory));
+  VIRGA_TRY_ASSIGN(auto opened, store::BlobStore::open(options.data_directory + "/blobs"));
+  blobs.emplace(std::move(opened));
+  catalog::Catalog::Parts parts{*store, *blobs, loop.clock(), system_random(), options.data_directory + "/packages"};
+  VIRGA_TRY_ASSIGN(catalog, catalog::Catalog::open(parts));
+  if (options.key_id.empty()) {
+    VIRGA_TRY_ASSIGN(key, load_or_make_root_key(options.data_directory));
+  } else {
+    key = {options.key_id, options.secret_key, ""};
+  }
+  return {};
+}
+
+Result<> Server::State::build() {
+  VIRGA_TRY_ASSIGN(auto runtimes_directory, find_runtimes(options.runtimes_directory));
+  VIRGA_TRY_ASSIGN(auto loaded, runtime::Runtimes::load(runtimes_directory));
+  runtimes.emplace(std::move(loaded));
+  VIRGA_TRY_ASSIGN(auto listener, io::Listener::listen(loop, options.listen, options.port));
+  port = listener.port();
+  auto host = options.listen == "0.0.0.0" || options.listen == "::" ? std::string("127.0.0.1") : options.listen;
+  url = "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+
+  dispatch::Options dispatching;
+  dispatching.region = options.region;
+  dispatching.account = options.account;
+  dispatching.endpoint = url;
+  dispatching.access_key = key.id;
+  dispatching.secret_key = key.secret;
+  dispatching.account_concurrency = options.concurrency;
+  dispatching.max_instances = options.max_instances != 0 ? options.max_instances : instances_for_this_machine();
+  dispatcher.emplace(dispatch::Dispatcher::Parts{loop, *catalog, *sandboxes, *runtimes, *logs, metrics}, dispatching);
+  VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
+  unpacker.emplace(std::move(made));
+  deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker});
+
+  gateway.emplace(gateway::Gateway::Parts{*urls, *aws, *virga, metrics, [this] { return is_ready; }});
+  http.emplace(loop, *gateway);
+  count_http(metrics, *http);
+  // Nothing can fail any more: from here on stop() is needed.
+  sandboxes->serve();
+  http->serve(std::move(listener));
+  return {};
+}
+
+Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) {
+  auto begin = loop.clock().steady();
+  std::unique_ptr<Server> server(new Server);
+  server->state_ = std::make_unique<State>(loop);
+  auto& state = *server->state_;
+  state.options = std::move(options);
+  metrics::add_process_metrics(state.metrics);
+  sandbox::Helper::Options helping;
+  helping.state_directory = state.options.data_directory;
+  helping.privilege = state.options.privilege;
+  VIRGA_TRY_ASSIGN(state.sandboxes, runtime::Sandboxes::create(loop, helping));
+  state.workers = std::make_unique<io::Workers>(2);
+  state.logs.emplace(loop);
+  VIRGA_TRY(state.open_data());
+  VIRGA_TRY(state.build());
+  state.is_ready = true;
+  state.ready_time = std::chrono::duration_cast<std::chrono::milliseconds>(loop.clock().steady() - begin);
+  return server;
+}
+
+std::uint16_t Server::port() const {
+  return state_->port;
+}
+std::string Server::url() const {
+  return state_->url;
+}
+const std::string& Server::key_id() const {
+  return state_->key.id;
+}
+const std::string& Server::secret_key() const {
+  return state_->key.secret;
+}
+std::string Server::key_file() const {
+  return state_->key.file;
+}
+std::chrono::milliseconds Server::ready_time() const {
+  return state_->ready_time;
+}
+bool Server::is_root() const {
+  return state_->sandboxes->is_root();
+}
+
+io::Task<void> Server::stop() {
+  state_->is_ready = false;
+  // Calls end before the connections that wait for them.
+  co_await state_->dispatcher->stop();
+  co_await state_->http->stop(kGrace);
+  co_await state_->sandboxes->stop();
+}
+
+}  // namespace virga::server
