@@ -50,6 +50,3 @@ def native(bench, salt=""):
 
 def _comment(mark, salt):
     return f"\n{mark} {salt}\n".encode() if salt else b""
-
-
-BY_LANGUAGE = {"node": node, "python": python, "native": native}
