@@ -21,7 +21,7 @@ let queue = []; // those that wait behind it
 let next = 0; // the first of `queue` that has not been started
 let starting = false; // inside the loop of `startNext`: an answer given now must not start it again
 let ending = false; // END was received
-let trace = '';
+let trace; // the running invocation's trace id
 
 // ---- answering
 
@@ -80,11 +80,13 @@ const answers = {
 
 // ---- running
 
-function setTrace(value) {
-  if (value === trace) return;
-  trace = value;
-  if (value === '') delete process.env[TRACE_VARIABLE];
-  else process.env[TRACE_VARIABLE] = value;
+// The trace id is the one variable that changes with each invocation, and to set a variable of the process costs as much as all
+// else that the bootstrap does. So process.env inherits this one: reading it, `in` and child processes find it.
+function offerTrace() {
+  const inherited = Object.create(Object.getPrototypeOf(process.env), {
+    [TRACE_VARIABLE]: { configurable: true, enumerable: true, get: () => trace },
+  });
+  Object.setPrototypeOf(process.env, inherited);
 }
 
 function startNext() {
@@ -97,14 +99,14 @@ function startNext() {
     }
     channel.flushStale();
     current = invocation;
-    setTrace(invocation.trace);
+    trace = invocation.trace;
     log.setInvocation(invocation);
     start(invocation);
   }
   starting = false;
-  if (current !== null) return;
-  channel.hold(true);
-  if (ending) channel.exitWhenSent(0);
+  // While an invocation runs, an empty event loop means that no answer will come; otherwise the process waits for the next one.
+  channel.hold(current === null);
+  if (current === null && ending) channel.exitWhenSent(0);
 }
 
 // ---- loading
@@ -128,6 +130,7 @@ async function bind(body) {
   const bound = JSON.parse(body);
   const environment = bound.environment ?? {};
   for (const name of Object.keys(environment)) process.env[name] = environment[name];
+  offerTrace();
   log.install();
   try {
     process.chdir(bound.task_root);
@@ -157,8 +160,6 @@ function onFrame(type, low, high, buffer, begin, end) {
 
 function onChunkEnd() {
   if (current === null && (start !== null || ending)) startNext();
-  // From here until the answer, an empty event loop means that no answer will come.
-  if (current !== null) channel.hold(false);
 }
 
 // Ends the process for an error that no handler caught; the running invocation gets it as its answer.
@@ -183,8 +184,11 @@ process.on('unhandledRejection', (reason, promise) => {
   crash(error, 'Unhandled Promise Rejection', EXIT_UNHANDLED_REJECTION);
 });
 process.on('beforeExit', () => {
-  channel.hold(true);
-  if (current !== null) current.atEmptyLoop(current);
+  if (current === null) return;
+  const invocation = current;
+  setImmediate(() => { // also keeps the process alive: what the answer starts next may leave the loop empty again
+    if (current === invocation) invocation.atEmptyLoop(invocation);
+  });
 });
 process.on('exit', (code) => {
   log.finishLines();

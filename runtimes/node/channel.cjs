@@ -84,6 +84,7 @@ let queued = 0; // bytes the socket still holds because the peer reads too slowl
 let whenEmpty = null; // called when `queued` is 0 again
 
 function send(buffer, size) {
+  if (descriptor < 0) return;
   let at = 0;
   if (queued === 0) {
     try {
@@ -203,8 +204,12 @@ function open(fd, onFrame, onChunkEnd, onClosed) {
       },
     },
   });
-  socket.on('error', onClosed);
-  socket.on('close', onClosed);
+  const closed = () => {
+    descriptor = -1;
+    onClosed();
+  };
+  socket.on('error', closed);
+  socket.on('close', closed);
 }
 
 // Whether the socket keeps the process alive. While an invocation runs it must not: an empty event loop then means that the

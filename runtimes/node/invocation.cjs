@@ -30,7 +30,7 @@ class Invocation {
     const ids = buffer.latin1Slice(begin + FIXED, texts);
     this.requestId = ids.substring(0, arn);
     this.arn = ids.substring(arn, trace);
-    this.trace = trace === tenant ? '' : ids.substring(trace, tenant);
+    this.trace = trace === tenant ? undefined : ids.substring(trace, tenant);
     this.tenant = tenant === idsEnd ? undefined : ids.substring(tenant);
     this.clientContext = contextSize === 0 ? undefined : buffer.utf8Slice(texts, texts + contextSize);
     this.identity = identitySize === 0 ? undefined : buffer.utf8Slice(texts + contextSize, payload);

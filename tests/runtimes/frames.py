@@ -81,7 +81,7 @@ def interpreter(name):
 
 def arguments(name):
     """The manifest's command line, with the bootstrap's folder where it lies in the repository instead of in the sandbox."""
-    inside = f"/var/runtime/"
+    inside = "/var/runtime/"
     outside = f"{RUNTIMES / name}/"
     return [argument.replace("${interpreter}", interpreter(name) or "").replace(inside, outside) for argument in manifest(name)["arguments"]]
 
@@ -95,11 +95,12 @@ class Process:
         self.output = tempfile.TemporaryFile()
         base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "VIRGA_FRAMES_FD": "3"}
 
+        # The program's descriptor 3 is the socket, as in the sandbox. (Popen alone can only pass a descriptor under its own number.)
+        fd = inside.fileno()
+        launch = f'exec 3<&{fd} {fd}<&-; exec "$@"' if fd != 3 else 'exec "$@"'
         with inside:
-            # The child's descriptor 3 is the socket, as in the sandbox.
-            self.process = subprocess.Popen(
-                ["/bin/sh", "-c", f'exec 3<&{inside.fileno()} {inside.fileno()}<&-; exec "$@"' if inside.fileno() != 3 else 'exec "$@"', "sh", *argv],
-                env=base | (environment or {}), stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, pass_fds=[inside.fileno()])
+            self.process = subprocess.Popen(["bash", "-c", launch, "bash", *argv], env=base | (environment or {}), pass_fds=[fd],
+                                            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
         self.number = 0
         self.bytes = bytearray()
         self.logs = {}  # invocation number -> LOG texts not yet handed out

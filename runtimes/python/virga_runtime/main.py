@@ -58,6 +58,7 @@ class Runtime:
             kind, number, begin, end = frame
             if kind == frames.INVOKE:
                 self._invoke(Invocation(number, self._channel.buffer, begin, end))
+                self._channel.flush()
                 break
             if kind == frames.BIND:
                 status = self._bind(self._channel.buffer[begin:end])
