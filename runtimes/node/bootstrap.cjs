@@ -118,15 +118,16 @@ function initError(error, headline, code) {
   channel.exitWhenSent(code);
 }
 
-// NODE_PATH is read when Node starts, before the function's layers are known to exist; read it again.
-function setModulePaths(environment, taskRoot) {
+// NODE_PATH is read when Node starts, before the function is known; read it again.
+function readModulePaths() {
   const major = process.versions.node.split('.', 1)[0];
-  process.env.NODE_PATH = environment.NODE_PATH ??
-    `/opt/nodejs/node${major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:${taskRoot}`;
+  process.env.NODE_PATH ??=
+    `/opt/nodejs/node${major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task`;
   require('module')._initPaths();
 }
 
 async function bind(body) {
+  clearTimeout(rehearsal);
   const bound = JSON.parse(body);
   const environment = bound.environment ?? {};
   for (const name of Object.keys(environment)) process.env[name] = environment[name];
@@ -134,7 +135,7 @@ async function bind(body) {
   log.install();
   try {
     process.chdir(bound.task_root);
-    setModulePaths(environment, bound.task_root);
+    readModulePaths();
     aws.prepare(bound, answers);
     start = aws.starter(await load(bound.task_root, bound.handler));
   } catch (error) {
@@ -203,3 +204,5 @@ if (!(descriptor > 2)) {
   process.exit(1);
 }
 channel.open(descriptor, onFrame, onChunkEnd, () => process.exit(0));
+// Not at once: a process that is awaited has its BIND in the socket already.
+const rehearsal = setTimeout(() => require('./rehearse.cjs').rehearse(readModulePaths), 2);
