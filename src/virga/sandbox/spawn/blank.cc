@@ -53,6 +53,9 @@ Result<Blank> make_blank(const Ground& ground, const Cgroup* cgroup, std::uint32
   // The child waits for one message: its ids are set. If they cannot be, it sees the socket close, and ends.
   VIRGA_TRY(write_id_map(blank.pid, "uid_map", host_id));
   VIRGA_TRY(write_id_map(blank.pid, "gid_map", host_id));
+  // When the whole machine is out of memory, functions go before the daemon. Inherited by all of the sandbox.
+  os::Descriptor score(::open(("/proc/" + std::to_string(blank.pid) + "/oom_score_adj").c_str(), O_WRONLY | O_CLOEXEC));
+  if (score.valid()) (void)!::write(score.get(), "500", 3);
   VIRGA_TRY(os::send_message(blank.socket, "g"));
   VIRGA_TRY(os::set_nonblocking(blank.socket));
   return blank;

@@ -117,6 +117,8 @@ Result<> prepare(const Ground& ground, const Cgroup* cgroup, const os::Descripto
   VIRGA_TRY(enter_root(tree));
   VIRGA_TRY(mount_own_file_systems(ground.workshop, proc));
   VIRGA_TRY(set_loopback(Link::Up));
+  // Part of dropping all privileges, done early because it takes a call for each capability.
+  if (const char* step = empty_bounding_set()) return os::fail_errno(step);
   ::setsid();
   return {};
 }
@@ -208,12 +210,6 @@ const char* become_program(Launch& launch) {
   // A job that writes for Virga leaves files Virga's other sandboxes can read; a function's files are its own.
   ::umask(order.spec.output_directory.empty() ? 077 : 022);
   if (const char* step = set_process_limits(order.spec, order.has_cgroups)) return step;
-  // When the whole machine is out of memory, functions go before the daemon.
-  int score = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (score >= 0) {
-    (void)!::write(score, "500", 3);
-    ::close(score);
-  }
   if (const char* step = drop_privileges()) return step;
   if (const char* step = enforce_landlock(launch.rules)) return step;
   if (::close_range(4, ~0u, 0) != 0) return "close_range";

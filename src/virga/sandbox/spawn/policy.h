@@ -17,7 +17,9 @@ namespace virga::sandbox::spawn {
 
 // user.cc: limits of one process (setrlimit).
 const char* set_process_limits(const Spec& spec, bool has_cgroups);
-// user.cc: no capability in any set, locked securebits, no_new_privs.
+// user.cc: no capability can be gained by exec any more.
+const char* empty_bounding_set();
+// user.cc: no capability in the other sets, locked securebits, no_new_privs.
 const char* drop_privileges();
 
 // seccomp.cc: the filter, built once.

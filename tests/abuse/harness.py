@@ -1,0 +1,143 @@
+"""Talks to virga-sandbox-run, and looks at the machine from outside. Standard library only."""
+
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+
+
+class Runner:
+    """One helper with its sandboxes. Events of a sandbox are handed to whoever waits for its id."""
+
+    def __init__(self, program, state, blanks=4, privilege=None):
+        command = [program, "--state", state, "--blanks", str(blanks)]
+        if privilege:
+            command += ["--privilege", privilege]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.next_id = 1
+        self.lock = threading.Lock()
+        self.events = {}
+        self.other = queue.Queue()
+        first = self.process.stdout.readline()
+        self.hello = json.loads(first) if first else {"event": "no_helper", "message": "virga-sandbox-run ended"}
+        if self.hello["event"] != "ready":
+            raise RuntimeError(self.hello["message"])
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if "id" in event:
+                self._queue(event["id"]).put(event)
+            else:
+                self.other.put(event)
+
+    def _queue(self, sandbox):
+        with self.lock:
+            return self.events.setdefault(sandbox, queue.Queue())
+
+    def send(self, **request):
+        with self.lock:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+
+    def start(self, arguments, **options):
+        with self.lock:
+            sandbox = self.next_id
+            self.next_id += 1
+        self._queue(sandbox)
+        options.setdefault("environment", ["PATH=/usr/bin:/bin", "HOME=/tmp"])
+        self.send(do="start", id=sandbox, arguments=arguments, **options)
+        return sandbox
+
+    def wait(self, sandbox, event, seconds=20):
+        """The next event of this kind; a start_failed ends any wait."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self._queue(sandbox).get(timeout=max(0.01, deadline - time.monotonic()))
+            if found["event"] in (event, "start_failed"):
+                return found
+
+    def forget(self, sandbox):
+        with self.lock:
+            self.events.pop(sandbox, None)
+
+    def close(self):
+        if self.process.stdin:
+            self.process.stdin.close()
+            self.process.stdin = None
+        self.process.wait(timeout=30)
+
+
+def host_pids():
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+
+
+def status_field(pid, field):
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith(field + ":"):
+                    return line.split(":", 1)[1].split()
+    except OSError:
+        return None
+    return None
+
+
+def sandbox_pids(first=200000, count=1 << 20):
+    """Host pids of processes with a sandbox's user id."""
+    found = {}
+    for pid in host_pids():
+        uid = status_field(pid, "Uid")
+        if uid and first <= int(uid[0]) < first + count:
+            found[pid] = int(uid[0])
+    return found
+
+
+def children_of(parent):
+    """Host pids below a process."""
+    below = {}
+    for pid in host_pids():
+        above = status_field(pid, "PPid")
+        if above:
+            below.setdefault(int(above[0]), []).append(pid)
+    found, todo = [], [parent]
+    while todo:
+        for pid in below.get(todo.pop(), []):
+            found.append(pid)
+            todo.append(pid)
+    return found
+
+
+def cgroup_name(state):
+    value = 0xCBF29CE484222325
+    for byte in state.encode():
+        value = ((value ^ byte) * 0x100000001B3) & ((1 << 64) - 1)
+    return f"virga-{value:016x}"
+
+
+def cgroups_of(state):
+    """Folders of all groups made for this state folder."""
+    name = cgroup_name(state)
+    found = []
+    for folder, names, _ in os.walk("/sys/fs/cgroup"):
+        if os.path.basename(folder) == name:
+            found.append(folder)
+            found += [os.path.join(folder, child) for child in names]
+            names[:] = []
+    return found
+
+
+def namespaces():
+    """Every namespace that a process of this machine is in."""
+    seen = set()
+    for pid in host_pids():
+        for kind in ("net", "mnt", "pid", "user", "ipc", "uts", "cgroup"):
+            try:
+                seen.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
+            except OSError:
+                pass
+    return seen

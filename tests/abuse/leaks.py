@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""After many instances of each bad kind nothing is left: no process, group, mount, namespace, descriptor or host id.
+
+    leaks.py --runner virga-sandbox-run --attempts attempts [--count 1000] [--at-once 16]
+"""
+
+import argparse
+import collections
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+import harness
+
+SKIPPED = 77
+MIB = 1 << 20
+
+# Kind: arguments, options, milliseconds it may run before it is ended (None: it ends by itself), how it must end.
+KINDS = {
+    "hang": (["/var/task/attempts", "sleep"], {}, 5, {"killed"}),
+    "crash": (["/var/task/attempts", "segv"], {}, None, {"signalled"}),
+    "out of memory": (["/var/task/attempts", "hog"], {"memory": 8 * MIB}, None, {"out_of_memory"}),
+    "fork bomb": (["/var/task/attempts", "fork-bomb"], {"processes": 32}, 20, {"killed"}),
+    "log flood": (["/var/task/attempts", "flood", "100000000"], {}, 10, {"killed"}),
+    "exit in a call": (["/var/task/attempts", "exit", "3"], {"listener": True}, None, {"exited"}),
+}
+
+
+def mounts():
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        return {line.split()[4] for line in file if "virga" in line}
+
+
+def helper_state(pid):
+    with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
+        return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "mounts": len(file.readlines())}
+
+
+def settle(condition, seconds=10):
+    """The kernel takes some things back a moment after a process ended."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def run_kind(runner, code, kind, count, at_once):
+    arguments, options, patience, expected = KINDS[kind]
+    ends = collections.Counter()
+    running = collections.deque()
+    started = 0
+    while started < count or running:
+        while started < count and len(running) < at_once:
+            running.append(runner.start(arguments, code=code, log="/dev/null", **options))
+            started += 1
+        # One batch at a time: all of it runs together and is ended together.
+        batch, running = list(running), collections.deque()
+        alive = []
+        for sandbox in batch:
+            event = runner.wait(sandbox, "started", 60)
+            if event["event"] == "started":
+                alive.append(sandbox)
+            else:
+                ends[f"{event['code']}: {event['message']}"] += 1
+        if patience is not None:
+            time.sleep(patience / 1000)
+            for sandbox in alive:
+                runner.send(do="kill", id=sandbox)
+        for sandbox in alive:
+            ends[runner.wait(sandbox, "ended", 60)["reason"]] += 1
+            runner.forget(sandbox)
+    return ends, set(ends) <= expected
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runner", required=True)
+    parser.add_argument("--attempts", required=True)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--at-once", type=int, default=16)
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        print("skipped: sandboxes with root's help need root")
+        return SKIPPED
+    failures = []
+
+    def check(name, good, detail=""):
+        print(f"{'ok  ' if good else 'FAIL'} {name} {detail}", flush=True)
+        if not good:
+            failures.append(name)
+
+    folder = tempfile.mkdtemp(prefix="virga-leaks-")
+    os.chmod(folder, 0o755)
+    code = os.path.join(folder, "code")
+    os.mkdir(code)
+    shutil.copy(options.attempts, os.path.join(code, "attempts"))
+    state = os.path.join(folder, "state")
+    blanks = 8
+    runner = harness.Runner(options.runner, state, blanks=blanks)
+    helper = runner.hello["pid"]
+    try:
+        settle(lambda: len(harness.children_of(helper)) == blanks)
+        first = helper_state(helper)
+        for kind in KINDS:
+            begin = time.monotonic()
+            ends, good = run_kind(runner, code, kind, options.count, options.at_once)
+            check(f"{options.count} x {kind}", good, f"{dict(ends)} {time.monotonic() - begin:.1f} s")
+            # What may be left is what waits for the next start: one process and one set of groups for each blank.
+            below = settle(lambda: len(harness.children_of(helper)) == blanks)
+            check(f"{kind}: no process is left", below, f"{len(harness.children_of(helper))} blanks")
+            groups = [path for path in harness.cgroups_of(state) if os.path.basename(path).startswith("i")]
+            kinds = {os.path.dirname(path) for path in groups}
+            check(f"{kind}: no group is left", len(groups) == blanks * len(kinds), f"{len(groups)} in {len(kinds)}")
+            now = helper_state(helper)
+            check(f"{kind}: no descriptor and no mount is left in the helper", now == first, f"{first} {now}")
+    finally:
+        runner.close()
+    # Other work on this machine comes and goes, so what is counted is what is ours.
+    check("no process is left at the end", not harness.children_of(helper) and helper not in harness.host_pids())
+    check("no group is left at the end", not harness.cgroups_of(state), str(harness.cgroups_of(state)[:3]))
+    check("no mount is left at the end", not [path for path in mounts() if path.startswith(folder)])
+    check("no file is left in the state folder", sorted(os.listdir(state)) == ["sandbox"] and
+          not os.listdir(os.path.join(state, "sandbox")))
+    shutil.rmtree(folder)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
