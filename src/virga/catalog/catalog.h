@@ -68,6 +68,9 @@ class Catalog {
 
   // Reads every record. DataLoss names the first damaged one and says how to go on without it.
   static Result<std::unique_ptr<Catalog>> open(Parts parts, Limits limits = {});
+  // For a store that `open` finds damaged: moves what is damaged from "catalog/..." to "damaged/catalog/...", with
+  // every record of the same function or layer, until the rest can be opened. Answers the keys that were moved.
+  static Result<std::vector<std::string>> set_aside_damaged(store::Store& store);
   ~Catalog();
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
@@ -141,9 +144,11 @@ class Catalog {
   // Versions of functions that use it go on doing so.
   Result<> delete_layer_version(const model::LayerName& name, std::uint64_t version);
 
- private:
+  // For `open`.
   struct State;
   explicit Catalog(std::unique_ptr<State> state);
+
+ private:
   std::unique_ptr<State> state_;
 };
 

@@ -7,13 +7,16 @@
 
 namespace virga::model {
 
+// The second version of an alias that shares its calls.
+struct AdditionalVersion {
+  VersionNumber version;  // published
+  double weight = 0;      // 0..1: the share of calls that go to it
+  bool operator==(const AdditionalVersion&) const = default;
+};
+
 // A named pointer to a version, or to two of them with a weight.
 struct Alias {
-  struct Additional {
-    VersionNumber version;  // published
-    double weight = 0;      // 0..1: the share of calls that go to it
-    bool operator==(const Additional&) const = default;
-  };
+  using Additional = AdditionalVersion;
 
   FunctionName function;
   AliasName name;
