@@ -14,6 +14,13 @@ using std::chrono::milliseconds;
 // hangs must not hold many others.
 constexpr double kPrefetchMicroseconds = 500;
 constexpr std::size_t kMaxPrefetch = 32;
+// A first call longer than this is long because of what it does.
+constexpr double kColdRunMicroseconds = 20000;
+// To wake a process costs more than calls as short as this: they go along with one that is busy.
+constexpr double kBurstMicroseconds = 60;
+// How long a call waits before another instance is thought of, if one is there already: queues of short calls come and
+// go within a round of the loop.
+constexpr milliseconds kPatience{10};
 // Starts under way at once: more of them on a few cores only make each one slower.
 constexpr std::uint32_t kMaxStarting = 4;
 
@@ -36,18 +43,28 @@ void Pool::submit(runtime::Call& call) {
 }
 
 runtime::Instance* Pool::choose() const {
-  runtime::Instance* best = nullptr;
-  // The last idle one first, so that the others can grow old and be ended.
-  for (auto it = instances_.rbegin(); it != instances_.rend(); ++it) {
-    auto& instance = **it;
+  runtime::Instance* burst = nullptr;  // busy, and would take this one along at hardly any wait
+  runtime::Instance* idle = nullptr;
+  runtime::Instance* least = nullptr;
+  auto fits = [this](double microseconds) {
+    return run_time_ == 0 ? 0 : std::min(static_cast<std::size_t>(microseconds / run_time_), kMaxPrefetch);
+  };
+  auto burst_depth = fits(kBurstMicroseconds);
+  for (const auto& owned : instances_) {
+    auto& instance = *owned;
     if (instance.state() != runtime::Instance::State::Ready) continue;
-    if (instance.in_flight() == 0) return &instance;
+    if (instance.in_flight() == 0) {
+      // The first ones do the work, so that the others grow old and are ended.
+      if (idle == nullptr) idle = &instance;
+      continue;
+    }
     if (!instance.can_prefetch()) continue;
-    if (best == nullptr || instance.in_flight() < best->in_flight()) best = &instance;
+    if (burst == nullptr && instance.in_flight() < burst_depth) burst = &instance;
+    if (least == nullptr || instance.in_flight() < least->in_flight()) least = &instance;
   }
-  if (best == nullptr || run_time_ == 0) return nullptr;
-  auto depth = std::clamp<std::size_t>(static_cast<std::size_t>(kPrefetchMicroseconds / run_time_), 1, kMaxPrefetch);
-  return best->in_flight() < depth ? best : nullptr;
+  if (burst != nullptr) return burst;
+  if (idle != nullptr) return idle;
+  return least != nullptr && least->in_flight() < fits(kPrefetchMicroseconds) ? least : nullptr;
 }
 
 void Pool::pump() {
@@ -67,10 +84,12 @@ void Pool::pump() {
 
 bool Pool::wants_more() const {
   if (queue_.empty() || starting_ >= kMaxStarting || starting_ >= queue_.size()) return false;
-  auto ready = instances_.size() - starting_;
-  if (ready == 0 || run_time_ == 0) return true;
+  auto serving = instances_.size();
+  if (serving == starting_) return true;
+  if (run_time_ == 0) return false;  // the first call still runs: watch_queue() looks again
+  if (parts_.loop.now() - queue_.front()->arrived < kPatience) return false;
   // The last one in the queue waits this long without another instance; that must be longer than a start takes.
-  double wait = static_cast<double>(queue_.size()) * run_time_ / static_cast<double>(ready + starting_);
+  double wait = static_cast<double>(queue_.size()) * run_time_ / static_cast<double>(serving);
   return wait > start_time_;
 }
 
@@ -96,7 +115,9 @@ void Pool::instance_ready(runtime::Instance& instance) {
 }
 
 void Pool::instance_finished(runtime::Instance& instance, runtime::Call& call) {
-  mean_in(run_time_, std::max<double>(1, static_cast<double>(call.outcome.phases.run.count())));
+  // The first call of an instance runs code that is not warm yet, and says little about the next ones.
+  auto run_time = static_cast<double>(call.outcome.phases.run.count());
+  if (!call.outcome.is_cold() || run_time > kColdRunMicroseconds) mean_in(run_time_, std::max<double>(1, run_time));
   record(call);
   call.done.set();
   if (!queue_.empty()) pump();
@@ -181,8 +202,7 @@ void Pool::record(runtime::Call& call) {
 
 void Pool::watch_queue() {
   if (queue_timer_.running()) return;
-  auto due = queue_.front()->arrived + parts_.max_queue_wait;
-  queue_timer_.start(io::Deadline::at(due), [this] {
+  queue_timer_.start(io::Deadline::in(parts_.loop, kPatience), [this] {
     auto now = parts_.loop.clock().steady();
     while (!queue_.empty() && queue_.front()->arrived + parts_.max_queue_wait <= now) {
       auto* call = queue_.front();
@@ -191,8 +211,17 @@ void Pool::watch_queue() {
              Error(ErrorCode::Unavailable, "no instance of '" + version_->function.text() + "' was free within " +
                                                std::to_string(parts_.max_queue_wait.count()) + " ms"));
     }
+    // A call that runs for long has no outcome yet to learn from: its age so far counts.
+    learn_from_running(now);
     if (!queue_.empty()) pump();
   });
+}
+
+void Pool::learn_from_running(SteadyTime now) {
+  for (const auto& instance : instances_) {
+    auto age = static_cast<double>(std::chrono::duration_cast<microseconds>(instance->head_age(now)).count());
+    if (age > run_time_ && age > static_cast<double>(microseconds(kPatience).count())) mean_in(run_time_, age);
+  }
 }
 
 void Pool::retire() {

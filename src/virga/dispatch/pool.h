@@ -74,6 +74,7 @@ class Pool final : public runtime::InstanceOwner, public std::enable_shared_from
   void complete(runtime::Call& call, model::Outcome outcome);
   void record(runtime::Call& call);
   void watch_queue();
+  void learn_from_running(SteadyTime now);
 
   Parts parts_;
   catalog::VersionPointer version_;

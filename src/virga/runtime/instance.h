@@ -77,6 +77,10 @@ class Instance final : public ContractSink {
   // Whether calls may be given while one runs.
   bool can_prefetch() const { return speaks_frames_; }
   SteadyTime idle_since() const { return idle_since_; }
+  // How long the call that runs has been running; 0 when none does.
+  SteadyTime::duration head_age(SteadyTime now) const {
+    return in_flight_.empty() ? SteadyTime::duration::zero() : now - head_started_;
+  }
   model::Phases start_phases() const { return start_phases_; }
   const model::Version& version() const { return *plan_.version; }
 
