@@ -1,0 +1,3 @@
+# The hello example of awslambdaric (README.md), unmodified.
+def handler(event, context):
+    return "Hello World!"
