@@ -19,10 +19,10 @@ run: ## build it and start a development server with examples/hello
 test: ## unit tests and fuzz targets under sanitizers, then the real program
 	@tools/test
 
-bench: ## measure against the peers (a table, and JSON beside it)
+bench: ## measure against programs people know; OPTIONS='--rows NAME' for some
 	@tools/setup build run bench
 	@tools/build release virga
-	@bench/run
+	@python3 bench/run.py $(OPTIONS)
 
 lint: ## layers, sizes, headers, words, format, clang-tidy
 	@tools/setup build test lint

@@ -42,6 +42,11 @@ class LintTest(unittest.TestCase):
             with self.subTest(lint):
                 self.expect(lint)
 
+    def test_lints_work_without_git(self):
+        shutil.rmtree(self.root / ".git")
+        self.write({"src/virga/os/long.cc": "\n" * 501, "build/long.cc": "\n" * 501})
+        self.expect("size", "src/virga/os/long.cc:501: 501 lines; 500 are the limit")
+
     def test_layers_finds_an_include_of_a_higher_floor(self):
         self.write({"src/virga/base/b.h": '#pragma once\n#include "virga/os/a.h"\n'})
         self.expect("layers", "src/virga/base/b.h:2: base (floor 0) includes os (floor 1)")

@@ -1,4 +1,5 @@
 """What the lints share: which files there are, and one way to report."""
+import fnmatch
 import pathlib
 import subprocess
 import sys
@@ -6,12 +7,24 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+NOT_OURS = {".git", ".virga", "build", "node_modules", "__pycache__"}
+
+
 def tracked(*patterns):
-    """The tracked and the new files that match the git patterns, as paths relative to the checkout."""
+    """The tracked and the new files that match the git patterns, as paths relative to the checkout.
+
+    Where git cannot tell (an unpacked archive), every file but those that the build makes.
+    """
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
-        cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [pathlib.Path(name) for name in sorted(set(listing.split("\0"))) if name and (ROOT / name).is_file()]
+        cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode == 0:
+        names = set(listing.stdout.split("\0"))
+    else:
+        paths = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+        names = {str(path) for path in paths if not NOT_OURS & set(path.parts)
+                 and (not patterns or any(fnmatch.fnmatch(str(path), pattern) for pattern in patterns))}
+    return [pathlib.Path(name) for name in sorted(names) if name and (ROOT / name).is_file()]
 
 
 def lines(path):
