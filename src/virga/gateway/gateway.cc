@@ -37,8 +37,8 @@ io::Task<http::Response> Gateway::handle(const http::Request& request) {
   if (path == "/healthz") co_return plain(200, "ok\n");
   if (path == "/readyz") co_return parts_.is_ready() ? plain(200, "ready\n") : plain(503, "starting\n");
   if (path == "/metrics") co_return http::Response::make(200, metrics::kExpositionType, parts_.metrics.expose());
-  if (path.starts_with("/_virga/")) {
-    auto response = co_await parts_.virga.handle(request);
+  if (path.starts_with(dialects::aws::PackageLinks::kPrefix)) {
+    auto response = co_await parts_.packages.handle(request);
     co_return response;
   }
   auto response = co_await parts_.aws.handle(request);
@@ -46,11 +46,9 @@ io::Task<http::Response> Gateway::handle(const http::Request& request) {
 }
 
 http::Admission Gateway::admit(const http::Request& head) {
-  http::Admission admission;
-  if (function_target(head.field("Host"), head.path).function.empty() && !head.path.starts_with("/_virga/")) {
-    admission.max_body = parts_.aws.body_limit(head);
-  }
-  return admission;
+  bool is_for_function = !function_target(head.field("Host"), head.path).function.empty();
+  if (is_for_function || head.path.starts_with("/_virga/")) return {};
+  return parts_.aws.admit(head);
 }
 
 }  // namespace virga::gateway

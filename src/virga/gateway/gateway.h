@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "virga/dialects/aws/aws_api.h"
+#include "virga/dialects/aws/lambda/package_links.h"
 #include "virga/dialects/aws/url/function_urls.h"
-#include "virga/dialects/virga/virga_api.h"
 #include "virga/http/server.h"
 #include "virga/telemetry/metrics.h"
 
@@ -25,7 +25,7 @@ class Gateway final : public http::Handler {
   struct Parts {
     dialects::aws::FunctionUrls& urls;
     dialects::aws::AwsApi& aws;
-    dialects::VirgaApi& virga;
+    dialects::aws::PackageLinks& packages;
     metrics::Registry& metrics;
     std::function<bool()> is_ready;
   };

@@ -8,9 +8,6 @@
 
 #include "virga/catalog/catalog.h"
 #include "virga/deploy/deployer.h"
-#include "virga/dialects/aws/aws_api.h"
-#include "virga/dialects/aws/url/function_urls.h"
-#include "virga/dialects/virga/virga_api.h"
 #include "virga/dispatch/dispatcher.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
@@ -19,6 +16,7 @@
 #include "virga/os/file.h"
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandboxes.h"
+#include "virga/server/aws_dialect.h"
 #include "virga/server/keys.h"
 #include "virga/server/paths.h"
 #include "virga/store/blob_store.h"
@@ -81,9 +79,7 @@ struct Server::State {
   std::optional<dispatch::Dispatcher> dispatcher;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Deployer> deployer;
-  std::optional<dialects::aws::AwsApi> aws;
-  std::optional<dialects::aws::FunctionUrls> urls;
-  std::optional<dialects::VirgaApi> virga;
+  std::optional<AwsDialect> aws;
   std::optional<gateway::Gateway> gateway;
   std::optional<http::Server> http;
 
@@ -135,7 +131,9 @@ Result<> Server::State::build() {
   unpacker.emplace(std::move(made));
   deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker});
 
-  gateway.emplace(gateway::Gateway::Parts{*urls, *aws, *virga, metrics, [this] { return is_ready; }});
+  dialects::aws::Account account{options.region, options.account, url};
+  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account, key});
+  gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), metrics, [this] { return is_ready; }});
   http.emplace(loop, *gateway);
   count_http(metrics, *http);
   // Nothing can fail any more: from here on stop() is needed.

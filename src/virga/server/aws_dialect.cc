@@ -1,0 +1,34 @@
+#include "virga/server/aws_dialect.h"
+
+namespace virga::server {
+
+using namespace dialects::aws;
+
+AwsDialect::AwsDialect(Parts parts)
+    : account_(parts.account),
+      verifier_(
+          [&key = parts.key](std::string_view id) -> std::optional<AccessKey> {
+            if (id != key.id) return std::nullopt;
+            return AccessKey{key.secret, "", std::nullopt};
+          },
+          parts.clock),
+      links_(parts.deployments, parts.clock, parts.random, parts.account.base_url),
+      lambda_({parts.catalog, parts.deployments, parts.invoker, parts.runtimes, parts.clock, parts.random,
+               parts.account, links_}),
+      sts_(parts.account),
+      api_({verifier_, lambda_, sts_, parts.random}),
+      urls_({parts.catalog, parts.invoker, parts.clock, parts.random, parts.account,
+             [this](const http::Request& request) { return url_caller(request); }}) {}
+
+std::optional<UrlCaller> AwsDialect::url_caller(const http::Request& request) {
+  auto identity = verifier_.verify(request, sigv4_rules("lambda"));
+  if (!identity) return std::nullopt;
+  UrlCaller caller;
+  caller.access_key = identity->access_key;
+  caller.account = account_.id;
+  caller.arn = "arn:aws:iam::" + account_.id + ":root";
+  caller.user = account_.id;
+  return caller;
+}
+
+}  // namespace virga::server

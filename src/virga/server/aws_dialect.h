@@ -1,0 +1,45 @@
+#pragma once
+
+#include "virga/dialects/aws/aws_api.h"
+#include "virga/dialects/aws/lambda/lambda_api.h"
+#include "virga/dialects/aws/lambda/package_links.h"
+#include "virga/dialects/aws/sigv4.h"
+#include "virga/dialects/aws/sts/sts_api.h"
+#include "virga/dialects/aws/url/function_urls.h"
+#include "virga/server/keys.h"
+
+namespace virga::server {
+
+// The parts of the AWS dialect, put together. One loop; what it is given outlives it.
+class AwsDialect {
+ public:
+  struct Parts {
+    catalog::Catalog& catalog;
+    deploy::Deployments& deployments;
+    dispatch::Invoker& invoker;
+    const runtime::Runtimes& runtimes;
+    const Clock& clock;
+    Random& random;
+    dialects::aws::Account account;
+    const RootKey& key;
+  };
+  explicit AwsDialect(Parts parts);
+
+  dialects::aws::SigV4Verifier& verifier() { return verifier_; }
+  dialects::aws::PackageLinks& links() { return links_; }
+  dialects::aws::AwsApi& api() { return api_; }
+  dialects::aws::FunctionUrls& urls() { return urls_; }
+
+ private:
+  std::optional<dialects::aws::UrlCaller> url_caller(const http::Request& request);
+
+  dialects::aws::Account account_;
+  dialects::aws::SigV4Verifier verifier_;
+  dialects::aws::PackageLinks links_;
+  dialects::aws::LambdaApi lambda_;
+  dialects::aws::StsApi sts_;
+  dialects::aws::AwsApi api_;
+  dialects::aws::FunctionUrls urls_;
+};
+
+}  // namespace virga::server
