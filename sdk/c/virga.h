@@ -9,10 +9,10 @@
  *     int main(void) { return virga_run(hello, NULL); }
  *
  * Build it as `bootstrap`, zip it, and create a function of the runtime `provided.al2023`. The program speaks frames
- * (docs/frames.md) over the descriptor that VIRGA_FRAMES_FD names: invocations arrive many to a read, answers leave many to a
- * write. One thread, one invocation at a time. A handler calls one of virga_succeed and virga_fail once; the last call counts,
- * and without any the answer is `null`. Every pointer in a virga_invocation is valid until the handler returns, and texts in it
- * end with a NUL byte that their size does not count, except the payload's.
+ * (docs/frames.md) over the descriptor that VIRGA_FRAMES_FD names: invocations arrive many to a read, answers leave
+ * many to a write. One thread, one invocation at a time. A handler calls one of virga_succeed and virga_fail once; the
+ * last call counts, and without any the answer is `null`. Every pointer in a virga_invocation is valid until the
+ * handler returns, and texts in it end with a NUL byte that their size does not count, except the payload's.
  */
 #ifndef VIRGA_H
 #define VIRGA_H
@@ -44,12 +44,12 @@ typedef struct virga_text {
 
 /* What one invocation is given. */
 typedef struct virga_invocation {
-  uint64_t number;           /* Virga's number for it, unique in this process */
-  uint64_t deadline_ms;      /* Unix time in milliseconds */
-  virga_text payload;        /* the event: bytes, JSON by convention; not NUL-terminated */
+  uint64_t number;      /* Virga's number for it, unique in this process */
+  uint64_t deadline_ms; /* Unix time in milliseconds */
+  virga_text payload;   /* the event: bytes, JSON by convention; not NUL-terminated */
   virga_text request_id;
-  virga_text arn;            /* the function as it was invoked */
-  virga_text trace_id;       /* empty: none, and so for the next three */
+  virga_text arn;      /* the function as it was invoked */
+  virga_text trace_id; /* empty: none, and so for the next three */
   virga_text tenant_id;
   virga_text client_context; /* JSON */
   virga_text identity;       /* JSON */
@@ -59,8 +59,9 @@ typedef struct virga_answer virga_answer;
 
 typedef void (*virga_handler)(const virga_invocation *invocation, virga_answer *answer, void *user);
 
-/* Runs `handler` for every invocation until Virga ends this process. Returns the exit status for main: 0 after an orderly end,
- * 1 (with a line on standard error) if this process was not started by Virga, memory ran out or Virga broke the protocol. */
+/* Runs `handler` for every invocation until Virga ends this process. Returns the exit status for main: 0 after an
+ * orderly end, 1 (with a line on standard error) if this process was not started by Virga, memory ran out or Virga
+ * broke the protocol. */
 static inline int virga_run(virga_handler handler, void *user);
 
 /* Answers with `size` bytes of `data`. They are copied. */
@@ -75,13 +76,21 @@ static inline void virga_log(virga_answer *answer, const char *text);
 /* Milliseconds until the deadline; negative when it has passed. */
 static inline int64_t virga_remaining_ms(const virga_invocation *invocation);
 
-/* The JSON object that Virga sent to bind this process: handler, environment, function_name and more (docs/frames.md). Empty
- * before the first invocation. Valid as long as the process lives. */
+/* The JSON object that Virga sent to bind this process: handler, environment, function_name and more (docs/frames.md).
+ * Empty before the first invocation. Valid as long as the process lives. */
 static inline virga_text virga_binding(const virga_answer *answer);
 
 /* ---- implementation: nothing below is for use by functions ---- */
 
-enum { virga_bind = 1, virga_invoke = 2, virga_end = 3, virga_ready = 16, virga_result = 18, virga_error = 19, virga_log_line = 20 };
+enum {
+  virga_bind = 1,
+  virga_invoke = 2,
+  virga_end = 3,
+  virga_ready = 16,
+  virga_result = 18,
+  virga_error = 19,
+  virga_log_line = 20
+};
 enum { virga_header = 16, virga_invoke_head = 24, virga_read_size = 256 * 1024, virga_flush_size = 64 * 1024 };
 
 typedef struct virga_buffer {
@@ -91,13 +100,13 @@ typedef struct virga_buffer {
 
 struct virga_answer {
   int descriptor;
-  int failed;           /* memory ran out or the socket broke: nothing more is written */
+  int failed; /* memory ran out or the socket broke: nothing more is written */
   int answered;
   uint64_t number;
-  size_t frame;         /* where this invocation's answer begins in `out` */
+  size_t frame; /* where this invocation's answer begins in `out` */
   virga_buffer in, out, texts;
-  size_t begin;         /* the first byte of `in` that was not handed out */
-  uint64_t first_ms;    /* when the oldest answer in `out` was written */
+  size_t begin;      /* the first byte of `in` that was not handed out */
+  uint64_t first_ms; /* when the oldest answer in `out` was written */
   char *binding;
   size_t binding_size;
 };
@@ -128,8 +137,10 @@ static inline void virga_flush(virga_answer *self) {
   size_t at = 0;
   while (at < self->out.size && !self->failed) {
     ssize_t written = send(self->descriptor, self->out.data + at, self->out.size - at, MSG_NOSIGNAL);
-    if (written >= 0) at += (size_t)written;
-    else if (errno != EINTR) self->failed = 1;
+    if (written >= 0)
+      at += (size_t)written;
+    else if (errno != EINTR)
+      self->failed = 1;
   }
   self->out.size = 0;
 }
@@ -251,11 +262,12 @@ static inline virga_text virga_copy_text(virga_buffer *texts, const unsigned cha
 }
 
 /* Runs the handler for the INVOKE frame with this body; 0 if its sizes are wrong or memory ran out. */
-static inline int virga_handle(virga_answer *self, uint64_t number, const unsigned char *body, size_t size, virga_handler handler, void *user) {
+static inline int virga_handle(virga_answer *self, uint64_t number, const unsigned char *body, size_t size,
+                               virga_handler handler, void *user) {
   if (size < virga_invoke_head) return 0;
-  const size_t sizes[6] = {
-      (size_t)virga_number(body + 8, 2),  (size_t)virga_number(body + 10, 2), (size_t)virga_number(body + 12, 2),
-      (size_t)virga_number(body + 14, 2), (size_t)virga_number(body + 16, 4), (size_t)virga_number(body + 20, 4)};
+  const size_t sizes[6] = {(size_t)virga_number(body + 8, 2),  (size_t)virga_number(body + 10, 2),
+                           (size_t)virga_number(body + 12, 2), (size_t)virga_number(body + 14, 2),
+                           (size_t)virga_number(body + 16, 4), (size_t)virga_number(body + 20, 4)};
   size_t left = size - virga_invoke_head, total = 0;
   for (int i = 0; i < 6; i++) {
     if (sizes[i] > left) return 0;
@@ -266,8 +278,8 @@ static inline int virga_handle(virga_answer *self, uint64_t number, const unsign
   self->texts.size = 0;
 
   virga_invocation invocation;
-  virga_text *fields[6] = {&invocation.request_id, &invocation.arn,            &invocation.trace_id,
-                           &invocation.tenant_id,  &invocation.client_context, &invocation.identity};
+  virga_text *fields[6] = {&invocation.request_id,     &invocation.arn,     &invocation.trace_id, &invocation.tenant_id,
+                           &invocation.client_context, &invocation.identity};
   const unsigned char *at = body + virga_invoke_head;
   for (int i = 0; i < 6; i++) {
     *fields[i] = virga_copy_text(&self->texts, at, sizes[i]);
@@ -289,7 +301,8 @@ static inline int virga_handle(virga_answer *self, uint64_t number, const unsign
   return !self->failed;
 }
 
-/* The variables in it are set already: Virga starts a native program for one function, in that function's environment. */
+/* The variables in it are set already: Virga starts a native program for one function, in that function's environment.
+ */
 static inline int virga_keep_binding(virga_answer *self, const unsigned char *body, size_t size) {
   self->binding = (char *)malloc(size + 1);
   if (self->binding == NULL) return 0;

@@ -1,9 +1,11 @@
-/* Measures a program that speaks frames (docs/frames.md): how long one invocation takes, and the processor time it costs.
+/* Measures a program that speaks frames (docs/frames.md): how long one invocation takes, and the processor time it
+ * costs.
  *
  *     cc -O2 -o /tmp/bench_frames tests/runtimes/bench_frames.c
  *     /tmp/bench_frames ROOT HANDLER BATCH COUNT [PAYLOAD] -- PROGRAM ARGUMENT…
  *
- * It keeps BATCH invocations in the socket: the next BATCH frames leave in one write when all answers of the last have come.
+ * It keeps BATCH invocations in the socket: the next BATCH frames leave in one write when all answers of the last have
+ * come.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -53,7 +55,10 @@ static void write_all(int fd, const unsigned char *data, size_t size) {
   while (size > 0) {
     ssize_t n = write(fd, data, size);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) { perror("write"); exit(1); }
+    if (n <= 0) {
+      perror("write");
+      exit(1);
+    }
     data += n;
     size -= (size_t)n;
   }
@@ -66,7 +71,10 @@ static size_t have;
 static int read_answers(int fd) {
   int results = 0;
   ssize_t n = read(fd, in + have, sizeof in - have);
-  if (n <= 0) { fprintf(stderr, "the program closed its socket\n"); exit(1); }
+  if (n <= 0) {
+    fprintf(stderr, "the program closed its socket\n");
+    exit(1);
+  }
   have += (size_t)n;
   size_t at = 0;
   while (have - at >= 16) {
@@ -74,8 +82,12 @@ static int read_answers(int fd) {
     memcpy(&size, in + at, 4);
     if (have - at < 16 + size) break;
     int type = in[at + 4];
-    if (type == 18 || type == 16) results++;
-    else if (type != 20) { fprintf(stderr, "frame of type %d: %.*s\n", type, (int)size, (char *)in + at + 16); exit(1); }
+    if (type == 18 || type == 16)
+      results++;
+    else if (type != 20) {
+      fprintf(stderr, "frame of type %d: %.*s\n", type, (int)size, (char *)in + at + 16);
+      exit(1);
+    }
     at += 16 + size;
   }
   memmove(in, in + at, have - at);
@@ -93,12 +105,18 @@ int main(int argc, char **argv) {
   const char *root = argv[1], *handler = argv[2], *payload = split > 5 ? argv[5] : "{\"key\":\"value\"}";
   int batch = atoi(argv[3]), count = atoi(argv[4]);
   int pair[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) { perror("socketpair"); return 1; }
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
+    perror("socketpair");
+    return 1;
+  }
   double begin = now();
   pid_t pid = fork();
   if (pid == 0) {
     int inside = pair[1];
-    if (inside != 3) { dup2(inside, 3); close(inside); }
+    if (inside != 3) {
+      dup2(inside, 3);
+      close(inside);
+    }
     setenv("VIRGA_FRAMES_FD", "3", 1);
     execv(argv[split + 1], argv + split + 1);
     perror(argv[split + 1]);
@@ -107,20 +125,28 @@ int main(int argc, char **argv) {
   close(pair[1]);
 
   static unsigned char out[4 << 20];
-  int n = snprintf((char *)out + 16, 4096,
-                   "{\"handler\":\"%s\",\"task_root\":\"%s\",\"environment\":{},\"function_name\":\"hello\",\"function_version\":\"$LATEST\","
-                   "\"memory_mb\":128,\"log_group\":\"g\",\"log_stream\":\"s\",\"runtime\":\"bench\",\"timeout_ms\":3000}", handler, root);
+  int n =
+      snprintf((char *)out + 16, 4096,
+               "{\"handler\":\"%s\",\"task_root\":\"%s\",\"environment\":{},\"function_name\":\"hello\",\"function_"
+               "version\":\"$LATEST\","
+               "\"memory_mb\":128,\"log_group\":\"g\",\"log_stream\":\"s\",\"runtime\":\"bench\",\"timeout_ms\":3000}",
+               handler, root);
   write_all(pair[0], out, frame(out, 1, 0, (size_t)n));
-  while (read_answers(pair[0]) == 0) {}
+  while (read_answers(pair[0]) == 0) {
+  }
   double ready = now();
 
   const char *arn = "arn:aws:lambda:eu-central-1:000000000000:function:hello";
-  const char *trace = getenv("BENCH_TRACE") ? "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0" : "";
+  const char *trace =
+      getenv("BENCH_TRACE") ? "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0" : "";
   uint64_t number = 0, deadline = ((uint64_t)time(NULL) + 3600) * 1000;
   double cpu = 0, start = 0;
   int warm = count / 4 / batch * batch; /* not counted */
   for (int done = -warm; done < count; done += batch) {
-    if (done >= 0 && start == 0) { start = now(); cpu = cpu_of(pid); }
+    if (done >= 0 && start == 0) {
+      start = now();
+      cpu = cpu_of(pid);
+    }
     size_t size = 0;
     for (int i = 0; i < batch; i++) {
       unsigned char *body = out + size + 16;
@@ -145,8 +171,8 @@ int main(int argc, char **argv) {
   }
   double wall = now() - start;
   cpu = cpu_of(pid) - cpu;
-  printf("start %.1f ms | batch %d | %.0f/s | %.2f us wall, %.2f us cpu each\n", (ready - begin) * 1e3, batch, count / wall,
-         wall / count * 1e6, cpu / count * 1e6);
+  printf("start %.1f ms | batch %d | %.0f/s | %.2f us wall, %.2f us cpu each\n", (ready - begin) * 1e3, batch,
+         count / wall, wall / count * 1e6, cpu / count * 1e6);
   write_all(pair[0], out, frame(out, 3, 0, 0));
   int status = 0;
   waitpid(pid, &status, 0);

@@ -11,4 +11,6 @@ static void hello(const virga_invocation *invocation, virga_answer *answer, void
   virga_succeed(answer, response, sizeof response - 1);
 }
 
-int main(void) { return virga_run(hello, NULL); }
+int main(void) {
+  return virga_run(hello, NULL);
+}

@@ -1,7 +1,9 @@
 /* Shows all of virga.h: the event's text chooses what to do with it. */
 #include "virga.h"
 
-static int is(virga_text text, const char *word) { return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0; }
+static int is(virga_text text, const char *word) {
+  return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
+}
 
 static void shapes(const virga_invocation *invocation, virga_answer *answer, void *user) {
   int *count = (int *)user;
@@ -21,8 +23,9 @@ static void shapes(const virga_invocation *invocation, virga_answer *answer, voi
   }
   if (is(invocation->payload, "\"exit\"")) exit(3);
   if (is(invocation->payload, "\"context\"")) {
-    int size = snprintf(text, sizeof text, "[\"%s\",\"%s\",\"%s\",\"%s\",%d,%d,%s,%s]", invocation->request_id.data, invocation->arn.data,
-                        invocation->trace_id.data, invocation->tenant_id.data, virga_remaining_ms(invocation) > 0, *count,
+    int size = snprintf(text, sizeof text, "[\"%s\",\"%s\",\"%s\",\"%s\",%d,%d,%s,%s]", invocation->request_id.data,
+                        invocation->arn.data, invocation->trace_id.data, invocation->tenant_id.data,
+                        virga_remaining_ms(invocation) > 0, *count,
                         invocation->client_context.size > 0 ? invocation->client_context.data : "null",
                         virga_binding(answer).size > 0 ? "true" : "false");
     virga_succeed(answer, text, (size_t)size);
