@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+
+#include "virga/base/random.h"
+#include "virga/dialects/aws/lambda/lambda_api.h"
+#include "virga/dialects/aws/sigv4.h"
+#include "virga/dialects/aws/sts/sts_api.h"
+#include "virga/http/message.h"
+#include "virga/http/server.h"
+#include "virga/io/task.h"
+
+namespace virga::dialects::aws {
+
+// Every AWS API at one address: proves the signature, then hands the request to the service that its scope names. One
+// loop.
+class AwsApi {
+ public:
+  // All of these outlive it.
+  struct Parts {
+    SigV4Verifier& verifier;
+    LambdaApi& lambda;
+    StsApi& sts;
+    Random& random;
+  };
+  explicit AwsApi(Parts parts) : parts_(parts) {}
+
+  // Every response carries x-amzn-RequestId.
+  io::Task<http::Response> handle(const http::Request& request);
+
+  std::size_t body_limit(const http::Request& head) const;
+  // The same as an admission; a longer body is refused in AWS's form before it is read.
+  http::Admission admit(const http::Request& head) const;
+
+ private:
+  io::Task<http::Response> answer(const http::Request& request, std::string request_id);
+
+  Parts parts_;
+};
+
+}  // namespace virga::dialects::aws

@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "virga/base/encoding.h"
+#include "virga/dialects/aws/lambda/operations.h"
+#include "virga/dialects/aws/members.h"
+#include "virga/dialects/json/cursor.h"
+
+// Invoke, and the older InvokeAsync.
+namespace virga::dialects::aws::lambda {
+namespace {
+
+constexpr std::size_t kMaxPayload = 6291456;       // bytes, of a call that is waited for
+constexpr std::size_t kMaxLaterPayload = 1048576;  // bytes, of an Event
+constexpr std::size_t kMaxClientContext = 3583;    // bytes of Base64
+
+struct InvokeHeaders {
+  std::string_view type;  // "" is RequestResponse
+  model::LogTail tail = model::LogTail::None;
+  std::string client_context;
+};
+
+Answer<InvokeHeaders> read_headers(const http::Request& request) {
+  static constexpr std::array<std::string_view, 3> kTypes = {"Event", "RequestResponse", "DryRun"};
+  static constexpr std::array<std::string_view, 2> kLogTypes = {"None", "Tail"};
+  InvokeHeaders headers;
+  Violations violations;
+  headers.type = request.field("x-amz-invocation-type");
+  if (!headers.type.empty()) check_enumeration(violations, "invocationType", headers.type, kTypes);
+  std::string_view log = request.field("x-amz-log-type");
+  if (!log.empty()) check_enumeration(violations, "logType", log, kLogTypes);
+  if (log == "Tail") headers.tail = model::LogTail::Wanted;
+  if (auto refusal = violations.refusal()) return std::unexpected(*std::move(refusal));
+  std::string_view context = request.field("x-amz-client-context");
+  if (context.empty()) return headers;
+  if (context.size() > kMaxClientContext) {
+    return std::unexpected(invalid_request_content(
+        fmt::format("The client context has {} bytes; at most {} are allowed.", context.size(), kMaxClientContext)));
+  }
+  auto decoded = from_base64(context);
+  if (!decoded || !json::validate(*decoded)) {
+    return std::unexpected(invalid_request_content("Client context must be a valid Base64-encoded JSON object."));
+  }
+  headers.client_context = std::move(*decoded);
+  return headers;
+}
+
+std::optional<Refusal> check_payload(std::string_view payload, std::size_t most) {
+  if (payload.size() > most) {
+    return request_too_large(fmt::format(
+        "{} byte payload is too large: this invocation type exceeded the maximum allowed payload size ({} bytes).",
+        payload.size(), most));
+  }
+  if (payload.empty()) return std::nullopt;
+  if (auto valid = json::validate(payload); !valid) {
+    return invalid_request_content("Could not parse request body into json: " + valid.error().message() + ".");
+  }
+  return std::nullopt;
+}
+
+Refusal refuse_invocation(const Error& error, const catalog::FunctionEntry& entry) {
+  if (error.code() != ErrorCode::ResourceExhausted) return to_refusal(error);
+  return too_many_requests("Rate Exceeded. " + error.message(),
+                           entry.function.reserved_concurrency ? "ReservedFunctionConcurrentInvocationLimitExceeded"
+                                                               : "ConcurrentInvocationLimitExceeded");
+}
+
+model::Invocation make_invocation(const Call& call, const FunctionReference& function, std::string client_context) {
+  model::Invocation invocation;
+  invocation.id = model::RequestId(call.request_id());
+  // An empty payload reaches the function as an empty object.
+  invocation.payload = call.request().body.empty() ? std::string_view("{}") : call.request().body;
+  invocation.invoked_arn = function_arn(call.account(), function.name, function.qualifier);
+  invocation.trace_id = call.request().field("x-amzn-trace-id");
+  invocation.client_context = std::move(client_context);
+  return invocation;
+}
+
+http::Response outcome_response(model::Outcome outcome, const std::string& executed_version) {
+  http::Response response;
+  response.add("Content-Type", "application/json");
+  response.add("X-Amz-Executed-Version", executed_version);
+  if (outcome.fault != model::Fault::None) response.add("X-Amz-Function-Error", "Unhandled");
+  if (!outcome.log_tail.empty()) response.add("X-Amz-Log-Result", to_base64(outcome.log_tail));
+  response.body = std::move(outcome.payload);
+  return response;
+}
+
+}  // namespace
+
+io::Task<http::Response> invoke(Call call) {
+  VIRGA_OR_RESPOND(FunctionReference function, call.function());
+  VIRGA_OR_RESPOND(InvokeHeaders headers, read_headers(call.request()));
+  bool later = headers.type == "Event";
+  if (auto refusal = check_payload(call.request().body, later ? kMaxLaterPayload : kMaxPayload)) {
+    co_return respond(*refusal);
+  }
+  auto resolved = call.catalog().resolve(function.name, function.qualifier, call.services().random.fraction());
+  if (!resolved && resolved.error().code() == ErrorCode::NotFound) {
+    co_return respond(function_not_found(call.account(), function));
+  }
+  if (!resolved) co_return respond(resolved.error());
+  if (headers.type == "DryRun") co_return no_content();
+
+  auto invocation = make_invocation(call, function, std::move(headers.client_context));
+  invocation.log_tail = later ? model::LogTail::None : headers.tail;
+  catalog::FunctionPointer entry = resolved->function;
+  if (later) {
+    auto accepted = call.services().invoker.invoke_later(std::move(*resolved), std::move(invocation));
+    if (!accepted) co_return respond(refuse_invocation(accepted.error(), *entry));
+    http::Response response;
+    response.status = 202;
+    co_return response;
+  }
+  std::string executed_version = resolved->version->number.text();
+  auto outcome = co_await call.services().invoker.invoke(std::move(*resolved), std::move(invocation));
+  if (!outcome) co_return respond(refuse_invocation(outcome.error(), *entry));
+  co_return outcome_response(std::move(*outcome), executed_version);
+}
+
+io::Task<http::Response> invoke_async(Call call) {
+  VIRGA_OR_RESPOND(FunctionReference function, call.function());
+  if (auto refusal = check_payload(call.request().body, kMaxLaterPayload)) co_return respond(*refusal);
+  auto resolved = call.catalog().resolve(function.name, function.qualifier, call.services().random.fraction());
+  if (!resolved) co_return respond(function_not_found(call.account(), function));
+  catalog::FunctionPointer entry = resolved->function;
+  auto invocation = make_invocation(call, function, {});
+  auto accepted = call.services().invoker.invoke_later(std::move(*resolved), std::move(invocation));
+  if (!accepted) co_return respond(refuse_invocation(accepted.error(), *entry));
+  co_return json_response(202, "{\"Status\":202}");
+}
+
+}  // namespace virga::dialects::aws::lambda

@@ -1,0 +1,86 @@
+#include "virga/dialects/aws/lambda/lambda_api.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "virga/base/assert.h"
+#include "virga/dialects/aws/lambda/operations.h"
+#include "virga/dialects/aws/refusal.h"
+
+namespace virga::dialects::aws {
+namespace {
+
+constexpr std::size_t kUnknownBody = 64 * 1024;  // bytes that are read before an unknown path is refused
+
+// "find=LayerVersion" among the parameters of a query.
+bool has_parameter(std::string_view query, std::string_view wanted) {
+  while (!query.empty()) {
+    std::string_view part = query.substr(0, query.find('&'));
+    if (part == wanted) return true;
+    query.remove_prefix(part.size() < query.size() ? part.size() + 1 : query.size());
+  }
+  return false;
+}
+
+}  // namespace
+
+LambdaApi::LambdaApi(Parts parts)
+    : services_(std::make_unique<lambda::Services>(
+          lambda::Services{parts.catalog, parts.deployments, parts.invoker, parts.runtimes, parts.clock, parts.random,
+                           std::move(parts.account), parts.links, policies_})) {
+  std::map<std::string, std::size_t> routes;
+  for (const lambda::Operation& operation : lambda::operations()) {
+    std::string key = fmt::format("{} {}", operation.method, operation.path);
+    auto known = routes.find(key);
+    if (known == routes.end()) {
+      auto added = router_.add(operation.method, operation.path);
+      VIRGA_ASSERT(added.has_value());
+      by_route_.resize(*added + 1);
+      known = routes.emplace(key, *added).first;
+    }
+    by_route_[known->second].push_back(&operation);
+  }
+}
+
+LambdaApi::~LambdaApi() = default;
+
+const lambda::Operation* LambdaApi::find(const http::Request& request, http::RouteMatch& match) const {
+  auto found = router_.find(request.method, request.path);
+  if (!found) return nullptr;
+  match = *found;
+  const lambda::Operation* chosen = nullptr;
+  for (const lambda::Operation* operation : by_route_[match.route]) {
+    if (operation->query.empty() && chosen == nullptr) chosen = operation;
+    if (!operation->query.empty() && has_parameter(request.query, operation->query)) chosen = operation;
+  }
+  return chosen;
+}
+
+std::size_t LambdaApi::body_limit(const http::Request& head) const {
+  http::RouteMatch match;
+  const lambda::Operation* operation = find(head, match);
+  return operation == nullptr ? kUnknownBody : operation->body_limit;
+}
+
+io::Task<http::Response> LambdaApi::handle(const http::Request& request, std::string request_id) {
+  http::RouteMatch match;
+  const lambda::Operation* operation = find(request, match);
+  if (operation == nullptr) {
+    Refusal unknown{404,
+                    "UnknownOperationException",
+                    fmt::format("The Lambda API has no operation {} {}.", request.method, request.path),
+                    {}};
+    co_return respond(unknown);
+  }
+  if (operation->handler == nullptr) {
+    Refusal unbuilt{
+        400, "UnsupportedOperationException", fmt::format("Virga does not implement {} yet.", operation->name), {}};
+    co_return respond(unbuilt);
+  }
+  lambda::Call call(*services_, request, match, std::move(request_id));
+  auto response = co_await operation->handler(std::move(call));
+  co_return response;
+}
+
+}  // namespace virga::dialects::aws

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "virga/base/clock.h"
+#include "virga/base/random.h"
+#include "virga/catalog/catalog.h"
+#include "virga/deploy/deployments.h"
+#include "virga/dialects/aws/account.h"
+#include "virga/dialects/aws/lambda/package_links.h"
+#include "virga/dispatch/invoker.h"
+#include "virga/http/message.h"
+#include "virga/http/router.h"
+#include "virga/io/task.h"
+#include "virga/runtime/runtimes.h"
+
+namespace virga::dialects::aws {
+
+namespace lambda {
+struct Operation;
+struct Services;
+}  // namespace lambda
+
+// AWS Lambda's control and data plane (rest-json, botocore lambda/2015-03-31). Every operation is known: one that is
+// not built answers an error that names it. One loop.
+class LambdaApi {
+ public:
+  // All of these outlive it.
+  struct Parts {
+    catalog::Catalog& catalog;
+    deploy::Deployments& deployments;
+    dispatch::Invoker& invoker;
+    const runtime::Runtimes& runtimes;
+    const Clock& clock;
+    Random& random;
+    Account account;
+    PackageLinks& links;
+  };
+  explicit LambdaApi(Parts parts);
+  ~LambdaApi();
+  LambdaApi(const LambdaApi&) = delete;
+  LambdaApi& operator=(const LambdaApi&) = delete;
+
+  // The caller is proven already. `request_id` is a UUID; Invoke gives it to the function.
+  io::Task<http::Response> handle(const http::Request& request, std::string request_id);
+  // How many bytes the body of the operation that this head names may have.
+  std::size_t body_limit(const http::Request& head) const;
+
+ private:
+  const lambda::Operation* find(const http::Request& request, http::RouteMatch& match) const;
+
+  std::mutex policies_;
+  std::unique_ptr<lambda::Services> services_;
+  http::Router router_;
+  std::vector<std::vector<const lambda::Operation*>> by_route_;  // several differ in their query
+};
+
+}  // namespace virga::dialects::aws
