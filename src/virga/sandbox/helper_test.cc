@@ -1,0 +1,279 @@
+#include "virga/sandbox/helper.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "virga/os/file.h"
+#include "virga/os/socket.h"
+
+namespace virga::sandbox {
+namespace {
+
+constexpr int kPatience = 20000;  // milliseconds; nothing here takes long unless the machine is busy
+
+// Real sandboxes. As root with root's help; otherwise rootless, if the kernel lets users make namespaces.
+class HelperTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = os::TemporaryDirectory::create();
+    ASSERT_TRUE(folder);
+    folder_.emplace(std::move(*folder));
+    auto helper = Helper::start({.state_directory = state(), .blanks = 1});
+    if (!helper) GTEST_SKIP() << "no sandboxes here: " << helper.error().message();
+    helper_.emplace(std::move(*helper));
+  }
+
+  std::string state() const { return folder_->path() + "/state"; }
+
+  std::string make_folder(const std::string& name, const std::string& file, const std::string& content) {
+    std::filesystem::path path = folder_->path() + "/" + name;
+    std::filesystem::create_directories(path);
+    std::ofstream(path / file) << content;
+    ::chmod(path.c_str(), 0755);
+    return path;
+  }
+
+  Event next() {
+    while (true) {
+      auto event = helper_->receive();
+      if (!event) {
+        ADD_FAILURE() << event.error().message();
+        return Usage{};
+      }
+      if (*event) return std::move(**event);
+      pollfd waiting{helper_->descriptor(), POLLIN, 0};
+      if (::poll(&waiting, 1, kPatience) == 0) {
+        ADD_FAILURE() << "no event came";
+        return Usage{};
+      }
+    }
+  }
+
+  // The next event, which has to be of this kind.
+  template <typename T>
+  T expect() {
+    Event event = next();
+    if (auto* found = std::get_if<T>(&event)) return std::move(*found);
+    auto* failed = std::get_if<StartFailed>(&event);
+    ADD_FAILURE() << "another event came: " << (failed != nullptr ? failed->error.message() : "");
+    if constexpr (std::is_same_v<T, StartFailed>) {
+      return {0, Error(ErrorCode::Internal, "")};
+    } else {
+      return {};
+    }
+  }
+
+  Spec shell(std::string script) {
+    Spec spec;
+    spec.id = ++last_id_;
+    spec.arguments = {"/bin/sh", "-c", std::move(script)};
+    spec.environment = {"PATH=/usr/bin:/bin"};
+    return spec;
+  }
+
+  // Runs a script to its end; what it printed.
+  std::string output_of(const Spec& spec, Ended* how = nullptr) {
+    auto pipe = os::make_pipe();
+    EXPECT_TRUE(pipe);
+    auto asked = helper_->start(spec, {.output = pipe->writer.get(), .errors = pipe->writer.get()});
+    EXPECT_TRUE(asked) << asked.error().message();
+    pipe->writer.reset();
+    (void)expect<Started>();
+    std::string text;
+    char buffer[4096];
+    ssize_t size = 0;
+    while ((size = ::read(pipe->reader.get(), buffer, sizeof(buffer))) > 0) text.append(buffer, size);
+    auto ended = expect<Ended>();
+    if (how != nullptr) *how = ended;
+    return text;
+  }
+
+  std::optional<os::TemporaryDirectory> folder_;
+  std::optional<Helper> helper_;
+  std::uint64_t last_id_ = 0;
+};
+
+TEST_F(HelperTest, RunsAProgramAndTellsItsExitCode) {
+  Ended ended;
+  EXPECT_EQ(output_of(shell("echo hello; exit 3"), &ended), "hello\n");
+  EXPECT_EQ(ended.reason, EndReason::Exited);
+  EXPECT_EQ(ended.status, 3);
+}
+
+TEST_F(HelperTest, TellsTheSignal) {
+  Ended ended;
+  (void)output_of(shell("kill -SEGV $$"), &ended);
+  EXPECT_EQ(ended.reason, EndReason::Signalled);
+  EXPECT_EQ(ended.status, SIGSEGV);
+}
+
+TEST_F(HelperTest, ShowsCodeLayersAndRuntimeReadOnly) {
+  Spec spec = shell(
+      "cat /var/task/f /opt/shared /opt/first /var/runtime/r; for d in /var/task /opt /var/runtime; do "
+      "touch $d/x 2>/dev/null && echo writable $d; done; true");
+  spec.code_directory = make_folder("code", "f", "code\n");
+  spec.layer_directories = {make_folder("one", "shared", "one\n"), make_folder("two", "shared", "two\n")};
+  make_folder("one", "first", "first\n");
+  spec.runtime_directory = make_folder("runtime", "r", "runtime\n");
+  EXPECT_EQ(output_of(spec), "code\ntwo\nfirst\nruntime\n");
+}
+
+TEST_F(HelperTest, WritesOutputThatBelongsToTheFoldersOwner) {
+  Spec spec = shell("echo made > /var/output/file && echo done");
+  spec.output_directory = make_folder("out", "kept", "");
+  EXPECT_EQ(output_of(spec), "done\n");
+  struct stat made{};
+  ASSERT_EQ(::stat((spec.output_directory + "/file").c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, ::geteuid());
+}
+
+TEST_F(HelperTest, RefusesAFolderBehindASymlink) {
+  std::string real = make_folder("code", "f", "x");
+  std::filesystem::create_symlink(real, folder_->path() + "/link");
+  Spec spec = shell("true");
+  spec.code_directory = folder_->path() + "/link";
+  ASSERT_TRUE(helper_->start(spec, {}));
+  auto failed = expect<StartFailed>();
+  EXPECT_EQ(failed.id, spec.id);
+  EXPECT_NE(failed.error.message().find("symlink"), std::string::npos) << failed.error.message();
+}
+
+TEST_F(HelperTest, SaysWhichProgramIsMissing) {
+  Spec spec = shell("");
+  spec.arguments = {"/usr/bin/no-such-program"};
+  ASSERT_TRUE(helper_->start(spec, {}));
+  auto failed = expect<StartFailed>();
+  EXPECT_EQ(failed.error.code(), ErrorCode::NotFound);
+  EXPECT_NE(failed.error.message().find("no-such-program"), std::string::npos);
+}
+
+TEST_F(HelperTest, RefusesABadSpecificationAtOnce) {
+  Spec spec = shell("true");
+  spec.environment = {"nonsense"};
+  auto asked = helper_->start(spec, {});
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().code(), ErrorCode::InvalidArgument);
+}
+
+TEST_F(HelperTest, RefusesAnIdThatRuns) {
+  Spec spec = shell("sleep 60");
+  ASSERT_TRUE(helper_->start(spec, {}));
+  (void)expect<Started>();
+  ASSERT_TRUE(helper_->start(spec, {}));
+  EXPECT_EQ(expect<StartFailed>().error.code(), ErrorCode::AlreadyExists);
+}
+
+TEST_F(HelperTest, GivesTheFramesAsDescriptorThree) {
+  auto pair = os::socket_pair(SOCK_STREAM);
+  ASSERT_TRUE(pair);
+  Spec spec = shell("read line <&3; echo got $line >&3");
+  ASSERT_TRUE(helper_->start(spec, {.frames = pair->second.get()}));
+  pair->second.reset();
+  (void)expect<Started>();
+  ASSERT_EQ(::write(pair->first.get(), "ping\n", 5), 5);
+  char buffer[64];
+  ssize_t size = ::read(pair->first.get(), buffer, sizeof(buffer));
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(size)), "got ping\n");
+  (void)expect<Ended>();
+}
+
+TEST_F(HelperTest, HandsOutAListenerInsideTheSandbox) {
+  Spec spec = shell("");
+  if (::access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "/usr/bin/python3 is not there";
+  spec.arguments = {"/usr/bin/python3", "-c",
+                    "import socket; s = socket.create_connection(('127.0.0.1', 9001)); s.sendall(b'hi'); s.recv(1)"};
+  spec.runtime_api_listener = true;
+  ASSERT_TRUE(helper_->start(spec, {}));
+  auto started = expect<Started>();
+  ASSERT_TRUE(started.listener.valid());
+  pollfd waiting{started.listener.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&waiting, 1, kPatience), 1);
+  os::Descriptor connection(::accept4(started.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  char buffer[2];
+  EXPECT_EQ(::read(connection.get(), buffer, 2), 2);
+  connection.reset();
+  EXPECT_EQ(expect<Ended>().status, 0);
+}
+
+TEST_F(HelperTest, EndsTheWholeTreeOnKill) {
+  Spec spec = shell("sleep 1000 & setsid sleep 1000 & wait");
+  ASSERT_TRUE(helper_->start(spec, {}));
+  (void)expect<Started>();
+  ASSERT_TRUE(helper_->kill(spec.id));
+  EXPECT_EQ(expect<Ended>().reason, EndReason::Killed);
+  ASSERT_TRUE(helper_->kill(spec.id));  // again: no error, no event
+  EXPECT_EQ(output_of(shell("echo next")), "next\n");
+}
+
+TEST_F(HelperTest, EndsAtItsMemoryLimit) {
+  if (!helper_->has_cgroups()) GTEST_SKIP() << "no cgroups: memory is limited for each process only";
+  Ended ended;
+  Spec spec = shell("exec dd if=/dev/zero of=/tmp/file bs=1M");  // /tmp is memory
+  spec.limits.memory_bytes = 32u << 20;
+  spec.limits.tmp_bytes = 256u << 20;
+  (void)output_of(spec, &ended);
+  EXPECT_EQ(ended.reason, EndReason::OutOfMemory);
+  EXPECT_GE(ended.oom_kills, 1u);
+  EXPECT_GT(ended.peak_memory_bytes, 16u << 20);
+}
+
+TEST_F(HelperTest, AnswersQueries) {
+  Spec spec = shell("sleep 60");
+  ASSERT_TRUE(helper_->start(spec, {}));
+  (void)expect<Started>();
+  ASSERT_TRUE(helper_->query(spec.id));
+  auto usage = expect<Usage>();
+  EXPECT_EQ(usage.id, spec.id);
+  if (helper_->has_cgroups()) {
+    EXPECT_GT(usage.memory_bytes, 0u);
+    EXPECT_GE(usage.processes, 1u);
+  }
+}
+
+TEST_F(HelperTest, NoticesThatTheHelperIsGone) {
+  ASSERT_EQ(::kill(helper_->pid(), SIGKILL), 0);
+  pollfd waiting{helper_->descriptor(), POLLIN, 0};
+  ASSERT_EQ(::poll(&waiting, 1, kPatience), 1);
+  auto event = helper_->receive();
+  // Whatever was on its way first; then the end.
+  while (event && *event) event = helper_->receive();
+  ASSERT_FALSE(event);
+  EXPECT_EQ(event.error().code(), ErrorCode::Unavailable);
+  helper_.reset();
+  // The next one with the same state folder takes over and removes what was left.
+  auto again = Helper::start({.state_directory = state(), .blanks = 0});
+  ASSERT_TRUE(again) << again.error().message();
+  helper_.emplace(std::move(*again));
+  EXPECT_EQ(output_of(shell("echo again")), "again\n");
+}
+
+TEST_F(HelperTest, StartsManyAtOnce) {
+  constexpr int kMany = 40;
+  for (int i = 0; i < kMany; ++i) ASSERT_TRUE(helper_->start(shell("exit 0"), {}));
+  int started = 0;
+  int ended = 0;
+  while (ended < kMany) {
+    Event event = next();
+    if (std::holds_alternative<Started>(event)) ++started;
+    if (std::holds_alternative<Ended>(event)) ++ended;
+    ASSERT_FALSE(std::holds_alternative<StartFailed>(event)) << std::get<StartFailed>(event).error.message();
+    if (HasFailure()) return;
+  }
+  EXPECT_EQ(started, kMany);
+}
+
+TEST(HelperStart, NeedsAStateFolder) {
+  EXPECT_FALSE(Helper::start({.state_directory = "relative"}));
+}
+
+}  // namespace
+}  // namespace virga::sandbox

@@ -1,0 +1,128 @@
+#include "virga/sandbox/internal/request.h"
+
+#include <gtest/gtest.h>
+
+#include "virga/sandbox/internal/report.h"
+
+namespace virga::sandbox::wire {
+namespace {
+
+Request full_request() {
+  Request request;
+  request.kind = RequestKind::Start;
+  request.channels = kHasOutput | kHasErrors;
+  Spec& spec = request.spec;
+  spec.id = 7;
+  spec.code_directory = "/srv/code";
+  spec.layer_directories = {"/srv/layer1", "/srv/layer2"};
+  spec.runtime_directory = "/srv/runtime";
+  spec.output_directory = "/srv/out";
+  spec.arguments = {"/usr/bin/node", "", "a b"};
+  spec.environment = {"A=1", "B=x=y", "EMPTY="};
+  spec.working_directory = "/tmp";
+  spec.limits = {.memory_bytes = 512u << 20,
+                 .cpus = 0.29,
+                 .init_cpus = 2,
+                 .processes = 10,
+                 .open_files = 100,
+                 .tmp_bytes = 1 << 20};
+  spec.network = Network::Egress;
+  spec.runtime_api_listener = true;
+  return request;
+}
+
+TEST(SandboxRequest, ComesBackAsItWasSent) {
+  Request sent = full_request();
+  auto received = decode_request(encode(sent));
+  ASSERT_TRUE(received) << received.error().message();
+  EXPECT_EQ(received->channels, sent.channels);
+  EXPECT_EQ(received->spec.id, sent.spec.id);
+  EXPECT_EQ(received->spec.layer_directories, sent.spec.layer_directories);
+  EXPECT_EQ(received->spec.arguments, sent.spec.arguments);
+  EXPECT_EQ(received->spec.environment, sent.spec.environment);
+  EXPECT_EQ(received->spec.limits.cpus, sent.spec.limits.cpus);
+  EXPECT_EQ(received->spec.network, sent.spec.network);
+  EXPECT_TRUE(received->spec.runtime_api_listener);
+  EXPECT_EQ(encode(*received), encode(sent));
+}
+
+TEST(SandboxRequest, RefusesEveryShorterAndLongerForm) {
+  std::string bytes = encode(full_request());
+  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_request(bytes.substr(0, size))) << size;
+  EXPECT_FALSE(decode_request(bytes + '\0'));
+}
+
+TEST(SandboxRequest, SurvivesEveryChangedByte) {
+  std::string bytes = encode(full_request());
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    for (unsigned char mask : {0x01, 0x80, 0xff}) {
+      std::string changed = bytes;
+      changed[at] = static_cast<char>(changed[at] ^ mask);
+      auto received = decode_request(changed);  // refused, or something that passes its own checks
+      if (received && received->kind == RequestKind::Start) EXPECT_TRUE(validate(received->spec));
+    }
+  }
+}
+
+TEST(SandboxRequest, CarriesOnlyTheIdOfAKill) {
+  Request request;
+  request.kind = RequestKind::Kill;
+  request.spec.id = 99;
+  auto received = decode_request(encode(request));
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->kind, RequestKind::Kill);
+  EXPECT_EQ(received->spec.id, 99u);
+}
+
+struct BadSpec {
+  const char* name;
+  void (*spoil)(Spec&);
+};
+
+TEST(SandboxRequest, RefusesWhatASandboxCannotBe) {
+  const BadSpec cases[] = {
+      {"id 0", [](Spec& spec) { spec.id = 0; }},
+      {"relative code folder", [](Spec& spec) { spec.code_directory = "code"; }},
+      {"code folder with ..", [](Spec& spec) { spec.code_directory = "/srv/../etc"; }},
+      {"code folder with a zero byte", [](Spec& spec) { spec.code_directory = std::string("/srv/\0x", 7); }},
+      {"six layers", [](Spec& spec) { spec.layer_directories.assign(6, "/srv/layer"); }},
+      {"no program", [](Spec& spec) { spec.arguments.clear(); }},
+      {"relative program", [](Spec& spec) { spec.arguments = {"node"}; }},
+      {"variable without =", [](Spec& spec) { spec.environment = {"NAME"}; }},
+      {"variable without name", [](Spec& spec) { spec.environment = {"=x"}; }},
+      {"empty variable", [](Spec& spec) { spec.environment = {""}; }},
+      {"too little memory", [](Spec& spec) { spec.limits.memory_bytes = 1; }},
+      {"negative CPU", [](Spec& spec) { spec.limits.cpus = -1; }},
+      {"CPU that is no number", [](Spec& spec) { spec.limits.init_cpus = __builtin_nan(""); }},
+      {"no processes", [](Spec& spec) { spec.limits.processes = 0; }},
+      {"listener without a network", [](Spec& spec) { spec.network = Network::None; }},
+  };
+  for (const auto& bad : cases) {
+    Request request = full_request();
+    bad.spoil(request.spec);
+    EXPECT_FALSE(validate(request.spec)) << bad.name;
+    EXPECT_FALSE(decode_request(encode(request))) << bad.name;
+  }
+}
+
+TEST(SandboxReport, ComesBackAsItWasSent) {
+  Phases phases;
+  phases.mounts = std::chrono::microseconds(12);
+  phases.total = std::chrono::microseconds(34);
+  auto started = decode_report(encode(Started{5, {}, phases}));
+  ASSERT_TRUE(started);
+  EXPECT_EQ(std::get<Started>(*started).phases, phases);
+
+  auto failed = decode_report(encode(StartFailed{6, Error(ErrorCode::NotFound, "start /bin/x: No such file")}));
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(std::get<StartFailed>(*failed).error, Error(ErrorCode::NotFound, "start /bin/x: No such file"));
+
+  auto ended = decode_report(encode(Ended{.id = 7, .reason = EndReason::OutOfMemory, .status = 9, .oom_kills = 2}));
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(std::get<Ended>(*ended).reason, EndReason::OutOfMemory);
+  EXPECT_EQ(std::get<Ended>(*ended).oom_kills, 2u);
+  EXPECT_FALSE(decode_report(encode(Usage{}).substr(1)));
+}
+
+}  // namespace
+}  // namespace virga::sandbox::wire
