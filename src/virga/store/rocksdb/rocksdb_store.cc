@@ -36,7 +36,7 @@ class NoSelfRecovery : public rocksdb::EventListener {
 };
 
 // Small and quick to open: an idle daemon stays within 30 MiB and is ready within 150 ms. A write burst may take
-// two memtables, a cache of 8 MiB and a few table readers more.
+// two memtables, a cache of 4 MiB and a few table readers more.
 rocksdb::Options options(rocksdb::Env& env) {
   rocksdb::Options options;
   options.env = &env;
@@ -51,7 +51,7 @@ rocksdb::Options options(rocksdb::Env& env) {
   options.level_compaction_dynamic_level_bytes = true;
   options.listeners.push_back(std::make_shared<NoSelfRecovery>());
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(8 << 20, /*num_shard_bits=*/2);
+  table.block_cache = rocksdb::NewLRUCache(4 << 20, /*num_shard_bits=*/2);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.format_version = 5;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
