@@ -106,7 +106,7 @@ function startNext() {
   starting = false;
   // While an invocation runs, an empty event loop means that no answer will come; otherwise the process waits for the next one.
   channel.hold(current === null);
-  if (current === null && ending) channel.exitWhenSent(0);
+  if (ending && current === null && next === queue.length) channel.exitWhenSent(0);
 }
 
 // ---- loading
@@ -137,7 +137,9 @@ async function bind(body) {
     process.chdir(bound.task_root);
     readModulePaths();
     aws.prepare(bound, answers);
-    start = aws.starter(await load(bound.task_root, bound.handler));
+    const starter = aws.starter(await load(bound.task_root, bound.handler));
+    await new Promise(setImmediate); // a rejection that the module's own code left unhandled is still an error of loading
+    start = starter;
   } catch (error) {
     initError(error, 'Uncaught Exception', EXIT_UNCAUGHT_EXCEPTION);
     return;

@@ -1,10 +1,11 @@
 """The Node.js bootstrap against AWS Lambda's rules, without a sandbox."""
 
-import os
+import json
 import textwrap
+import threading
 import unittest
 
-from frames import END, ERROR, INIT_ERROR, ISO_TIME, LOG, READY, RESULT, Folder, Process, arguments, frame, interpreter, invoke_frame, request_id_of
+from frames import END, ERROR, INIT_ERROR, ISO_TIME, READY, RESULT, Folder, Process, arguments, bind_frame, frame, interpreter, invoke_frame, request_id_of
 
 APP = "exports.handler = async (event, context) => ({ event });"
 
@@ -48,7 +49,7 @@ class NodeTest(unittest.TestCase):
             ({"app.js": "throw new TypeError('at load')"}, "app.handler", "TypeError", "at load"),
             ({"app.mjs": "throw new RangeError('at load')"}, "app.handler", "RangeError", "at load"),
             ({"app.mjs": "await Promise.reject(new Error('later'))"}, "app.handler", "Error", "later"),
-            ({"app.js": "Promise.reject(new Error('loose')); " + APP + " setTimeout(() => {}, 50)", "x": ""}, "none.x", "Runtime.ImportModuleError", "none"),
+            ({"app.js": "Promise.reject(new Error('loose')); " + APP}, "app.handler", "Runtime.UnhandledPromiseRejection", "Error: loose"),
         ]
         for files, handler, error_type, message in table:
             with self.subTest(handler=handler, error_type=error_type, files=files):
@@ -58,7 +59,8 @@ class NodeTest(unittest.TestCase):
                 self.assertEqual(error["errorType"], error_type)
                 self.assertIn(message, error["errorMessage"])
                 self.assertTrue(error["trace"][0].startswith(error_type if "Runtime" in error_type else ""))
-                self.assertIn("Uncaught Exception", self.bound.logs[-1])
+                headline = "Unhandled Promise Rejection" if "Unhandled" in error_type else "Uncaught Exception"
+                self.assertIn(headline, self.bound.logs[-1])
                 self.assertNotEqual(process.wait(), 0)
 
     # ---- errors of an invocation
@@ -275,7 +277,6 @@ class NodeTest(unittest.TestCase):
     def test_json_log_format_and_level(self):
         process = self.ready("exports.handler = async () => { console.log('quiet'); console.warn('loud'); console.error('x', new TypeError('t')); }",
                              environment={"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "WARN"})
-        import json
         first, second = [json.loads(line) for line in process.invoke({}, tenant="blue").logs]
         self.assertTrue(ISO_TIME.match(first.pop("timestamp")))
         self.assertEqual(first, {"level": "WARN", "requestId": request_id_of(1), "tenantId": "blue", "message": "loud"})
@@ -304,7 +305,6 @@ class NodeTest(unittest.TestCase):
         process = self.ready(APP)
         payloads = [{"text": "ü" * size} for size in (1, 3, 130_000, 140_000, 2_000_000)] + [{"text": "end"}] * 3
         data = b"".join(invoke_frame(n, payload) for n, payload in enumerate(payloads, 1))
-        import threading
         pieces = [data[:7], data[7:20], data[20:39], data[39:300], data[300:]]
         sender = threading.Thread(target=lambda: [process.send(piece) for piece in pieces])
         sender.start()
@@ -319,6 +319,13 @@ class NodeTest(unittest.TestCase):
         process = self.ready("exports.handler = () => new Promise((r) => setTimeout(r, 10, 'done'))")
         process.send(invoke_frame(1, {}) + invoke_frame(2, {}) + frame(END))
         self.assertEqual([process.next_answer().json for _ in range(2)], ["done", "done"])
+        self.assertEqual(process.wait(), 0)
+
+    def test_all_frames_may_come_at_once(self):
+        root = self.enterContext(Folder({"app.js": "exports.handler = async () => 'done'"}))
+        process = self.enterContext(Process(arguments("node")))
+        process.send(bind_frame(root, "app.handler") + invoke_frame(1, {}) + invoke_frame(2, {}) + frame(END))
+        self.assertEqual([process.next_answer().type for _ in range(3)], [READY, RESULT, RESULT])
         self.assertEqual(process.wait(), 0)
 
     def test_ends_when_virga_is_gone(self):

@@ -5,7 +5,7 @@ import re
 import textwrap
 import unittest
 
-from frames import END, ERROR, INIT_ERROR, READY, RESULT, Folder, Process, arguments, frame, interpreter, invoke_frame, request_id_of
+from frames import END, ERROR, INIT_ERROR, READY, RESULT, Folder, Process, arguments, bind_frame, frame, interpreter, invoke_frame, request_id_of
 
 APP = "def handler(event, context): return {'event': event}"
 
@@ -290,6 +290,13 @@ class PythonTest(unittest.TestCase):
         process.send(invoke_frame(1, {}) + invoke_frame(2, {}) + frame(END))
         self.assertEqual([process.next_answer().json for _ in range(2)], ["done", "done"])
         self.assertEqual(process.wait_log(2), "bye")
+        self.assertEqual(process.wait(), 0)
+
+    def test_all_frames_may_come_at_once(self):
+        root = self.enter(Folder({"app.py": "def handler(event, context): return 'done'"}))
+        process = self.enter(Process(arguments("python")))
+        process.send(bind_frame(root, "app.handler") + invoke_frame(1, {}) + invoke_frame(2, {}) + frame(END))
+        self.assertEqual([process.next_answer().type for _ in range(3)], [READY, RESULT, RESULT])
         self.assertEqual(process.wait(), 0)
 
     def test_ends_when_virga_is_gone(self):
