@@ -24,6 +24,9 @@ class RuntimeApi(http.server.ThreadingHTTPServer):
         self.events, self.posts = queue.Queue(), queue.Queue()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request, client_address):
+        pass  # a client that was ended leaves its connection as it is
+
     @property
     def address(self):
         return f"127.0.0.1:{self.server_address[1]}"
