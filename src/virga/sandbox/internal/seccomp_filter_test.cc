@@ -82,7 +82,8 @@ class SeccompFilter : public testing::Test {
                                                              {"splice", SYS_splice},
                                                              {"io_uring_setup", SYS_io_uring_setup},
                                                              {"sendfile", SYS_sendfile},
-                                                             {"execve", SYS_execve}};
+                                                             {"execve", SYS_execve},
+                                                             {"prlimit64", SYS_prlimit64}};
     auto found = kNumbers.find(name);
     return found == kNumbers.end() ? -1 : found->second;
   }
@@ -163,6 +164,13 @@ TEST_F(SeccompFilter, AnswersQuestionsButChangesNoPersonality) {
   EXPECT_EQ(call(SYS_prctl, 15), kAllow);
   EXPECT_EQ(call(SYS_prctl, 22), refused(EINVAL));  // PR_SET_SECCOMP
   EXPECT_EQ(call(SYS_prctl, 28), refused(EINVAL));  // PR_SET_SECUREBITS
+}
+
+TEST_F(SeccompFilter, KeepsTheCoreLimit) {
+  EXPECT_EQ(call(SYS_prlimit64, 0, 7, 0x7fff00001000), kAllow);
+  EXPECT_EQ(call(SYS_prlimit64, 0, 4, 0), kAllow);
+  EXPECT_EQ(call(SYS_prlimit64, 0, 4, 0x7fff00001000), refused(EPERM));
+  EXPECT_EQ(call(SYS_prlimit64, 0, 4, 0x700000000), refused(EPERM));
 }
 
 // Calls that were the way out in past escapes, or that no function needs. None may come back to the list by accident.

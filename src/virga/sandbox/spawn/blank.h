@@ -38,6 +38,7 @@ inline constexpr std::uint32_t kHasResolver = 512;
 struct OrderHead {
   std::uint32_t descriptors = 0;  // kHas... bits
   std::uint32_t has_cgroups = 0;
+  std::uint32_t egress_slot = 0;  // for Network::Egress
 };
 
 // What the first process tells the helper.

@@ -19,6 +19,7 @@
 #include "virga/os/errno.h"
 #include "virga/os/socket.h"
 #include "virga/sandbox/internal/request.h"
+#include "virga/sandbox/spawn/egress.h"
 #include "virga/sandbox/spawn/net.h"
 #include "virga/sandbox/spawn/policy.h"
 
@@ -126,7 +127,7 @@ Result<> prepare(const Ground& ground, const Cgroup* cgroup, const os::Descripto
 struct Order {
   Spec spec;
   bool has_cgroups = false;
-  std::uint32_t bits = 0;
+  std::uint32_t egress_slot = 0;
   // The program's descriptors: input, output, errors, frames; -1: none.
   int channels[4] = {-1, -1, -1, -1};
   os::Descriptor code, layers, runtime, output, meminfo, resolver;
@@ -147,6 +148,7 @@ Result<Order> receive_order() {
   Order order;
   order.spec = std::move(request.spec);
   order.has_cgroups = head.has_cgroups != 0;
+  order.egress_slot = head.egress_slot;
   std::size_t next = 0;
   auto take = [&](std::uint32_t bit) {
     if ((head.descriptors & bit) == 0 || next >= message->descriptors.size()) return os::Descriptor();
@@ -177,6 +179,7 @@ Result<os::Descriptor> furnish(const Order& order) {
   }
   VIRGA_TRY(mount_tmp(order.spec.limits.tmp_bytes));
   if (order.spec.network == Network::None) VIRGA_TRY(set_loopback(Link::Down));
+  if (order.spec.network == Network::Egress) VIRGA_TRY(set_up_egress(order.egress_slot));
   if (order.spec.runtime_api_listener) return listen_for_runtime_api();
   return os::Descriptor();
 }

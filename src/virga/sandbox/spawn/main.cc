@@ -127,6 +127,7 @@ int main(int count, char** values) {
   }
   arguments.is_root = std::strcmp(values[1], "root") == 0;
   arguments.state_directory = values[5];
+  arguments.settings.state_directory = values[5];
   auto done = spawn::run(arguments);
   if (done) return 0;
   virga::os::Descriptor daemon(spawn::kDaemonSocket);

@@ -25,6 +25,9 @@ class Workshop {
   Result<os::Descriptor> clone_root() const;  // read-only, /usr and /dev below it
   // The /proc/meminfo of a machine with this much memory.
   Result<os::Descriptor> clone_meminfo(std::uint64_t memory_bytes);
+  // The /etc/resolv.conf of a sandbox with a way out: the host's name servers with public addresses, or well-known
+  // ones.
+  Result<os::Descriptor> clone_resolver() const;
 
   // Entries of /proc to hide: all but those on a short list.
   const std::vector<std::string>& hidden_files() const { return hidden_files_; }

@@ -232,8 +232,8 @@ void Spawner::assign(Sandbox& sandbox, Pending pending) {
   sandbox.arrival = pending.arrival;
   if (auto given = give_order(sandbox, pending); !given) {
     send(StartFailed{id, given.error()});
-    // It may have limits of this task by now, and a blank must be blank.
-    if (sandbox.id != 0) {
+    // It may have limits or a network of this task by now, and a blank must be blank.
+    if (sandbox.id != 0 || sandbox.egress) {
       serials_.erase(id);
       sandbox.id = 0;
       end(sandbox);
@@ -241,13 +241,22 @@ void Spawner::assign(Sandbox& sandbox, Pending pending) {
   }
 }
 
+Result<> Spawner::connect(Sandbox& sandbox) {
+  if (!ground_.is_root) {
+    return fail(ErrorCode::Unimplemented, "egress is not available without root: start Virga as root");
+  }
+  if (!egress_) {
+    VIRGA_TRY_ASSIGN(auto egress, Egress::open(settings_.state_directory));
+    egress_.emplace(std::move(egress));
+  }
+  VIRGA_TRY_ASSIGN(sandbox.egress, egress_->connect(sandbox.blank.pid));
+  return {};
+}
+
 Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
   const Spec& spec = pending.request.spec;
-  if (spec.network == Network::Egress) {
-    return fail(ErrorCode::Unimplemented, "egress to the internet is not available yet");
-  }
   auto begin = Clock::now();
-  OrderHead head{pending.request.channels, cgroups_ != nullptr ? 1u : 0u};
+  OrderHead head{pending.request.channels, cgroups_ != nullptr ? 1u : 0u, 0};
   std::vector<os::Descriptor> trees;
   auto add = [&](std::uint32_t bit, Result<os::Descriptor> tree) -> Result<> {
     if (!tree) return std::unexpected(tree.error());
@@ -265,6 +274,11 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
     VIRGA_TRY(add(kHasOutputFolder, std::move(tree)));
   }
   VIRGA_TRY(add(kHasMeminfo, workshop_.clone_meminfo(spec.limits.memory_bytes)));
+  if (spec.network == Network::Egress) {
+    VIRGA_TRY(connect(sandbox));
+    head.egress_slot = *sandbox.egress;
+    VIRGA_TRY(add(kHasResolver, workshop_.clone_resolver()));
+  }
   sandbox.phases.mounts = duration_cast<microseconds>(Clock::now() - begin);
 
   sandbox.id = spec.id;
@@ -345,6 +359,7 @@ void Spawner::finish(std::uint64_t serial) {
   read_reports(sandbox);
   siginfo_t info{};
   (void)::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(sandbox.blank.process.get()), &info, WEXITED);
+  if (sandbox.egress) egress_->disconnect(*sandbox.egress);
   report_end(sandbox);
   host_ids_.erase(sandbox.host_id);
   if (sandbox.id != 0) serials_.erase(sandbox.id);

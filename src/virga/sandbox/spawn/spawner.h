@@ -17,6 +17,7 @@
 #include "virga/sandbox/internal/request.h"
 #include "virga/sandbox/spawn/blank.h"
 #include "virga/sandbox/spawn/cgroup.h"
+#include "virga/sandbox/spawn/egress.h"
 
 namespace virga::sandbox::spawn {
 
@@ -28,6 +29,7 @@ class Spawner {
     std::uint32_t first_id = 0;
     std::uint32_t id_count = 1;
     std::uint32_t blanks = 0;
+    std::string state_directory;
   };
 
   // `daemon` is the socket to the daemon; `cgroups` may be null. `ground` and `workshop` must outlive this.
@@ -56,8 +58,9 @@ class Spawner {
     Clock::time_point arrival;
     Phases phases;
     bool killed = false;
-    std::optional<int> status;     // the program's wait status, from init
-    std::optional<Error> failure;  // what the first process said before it gave up
+    std::optional<std::uint32_t> egress;  // the slot of its way out
+    std::optional<int> status;            // the program's wait status, from init
+    std::optional<Error> failure;         // what the first process said before it gave up
   };
   struct Pending {
     wire::Request request;
@@ -76,6 +79,7 @@ class Spawner {
   void kill(std::uint64_t id);
   void end(Sandbox& sandbox);
   void serve_pending();
+  Result<> connect(Sandbox& sandbox);
   Result<> add_blank();
   void assign(Sandbox& blank, Pending pending);
   Result<> give_order(Sandbox& sandbox, const Pending& pending);
@@ -102,6 +106,7 @@ class Spawner {
   std::deque<Pending> pending_;
   std::deque<Outgoing> outgoing_;
   std::vector<std::unique_ptr<Cgroup>> to_remove_;  // groups the kernel still held at the first try
+  std::optional<Egress> egress_;                    // opened by the first sandbox that asks for it
   std::uint64_t next_serial_ = 1;
   std::uint32_t next_host_id_ = 0;
   bool daemon_gone_ = false;

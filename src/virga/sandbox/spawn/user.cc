@@ -27,11 +27,14 @@ const char* set_process_limits(const Spec& spec, bool has_cgroups) {
   // A job with an output folder writes a host disk, where the size of /tmp means nothing.
   constexpr std::uint64_t kLargestOutputFile = 4ull << 30;
   std::uint64_t file_size = spec.output_directory.empty() ? limits.tmp_bytes : kLargestOutputFile;
+  // Too small for any core file, and the value at which the kernel does not start the program in core_pattern either.
+  constexpr std::uint64_t kNoCore = 1;
   // With cgroups the group counts processes, and this is a second fence; without, it is the only one.
   std::uint64_t processes = has_cgroups ? 2ull * limits.processes : limits.processes;
-  bool done = limit(RLIMIT_NOFILE, limits.open_files) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_MEMLOCK, 64 << 10) &&
-              limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_NICE, 0) && limit(RLIMIT_RTPRIO, 0) &&
-              limit(RLIMIT_SIGPENDING, 256) && limit(RLIMIT_FSIZE, file_size) && limit(RLIMIT_NPROC, processes);
+  bool done = limit(RLIMIT_NOFILE, limits.open_files) && limit(RLIMIT_CORE, kNoCore) &&
+              limit(RLIMIT_MEMLOCK, 64 << 10) && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_NICE, 0) &&
+              limit(RLIMIT_RTPRIO, 0) && limit(RLIMIT_SIGPENDING, 256) && limit(RLIMIT_FSIZE, file_size) &&
+              limit(RLIMIT_NPROC, processes);
   // Counts what a process may write to, reserved or not: runtimes reserve more than they use, hence the factor.
   if (!has_cgroups) done = done && limit(RLIMIT_DATA, 2 * limits.memory_bytes + (256ull << 20));
   return done ? nullptr : "setrlimit";
