@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "virga/http/client.h"
@@ -465,6 +467,104 @@ TEST(Server, ClosesConnectionsOverTheLimitOfOneAddress) {
   server.run(open_three(server, streams, answered));
   EXPECT_EQ(answered, 2);
   EXPECT_EQ(server.server().counters().refused_by_address, 1u);
+}
+
+// Gives pieces for as long as it is asked, then waits for its cancellation.
+class Endless : public Handler {
+ public:
+  class Source : public BodySource {
+   public:
+    Source(io::Loop& loop, std::size_t pieces, bool& cancelled) : gone_(loop), pieces_(pieces), cancelled_(cancelled) {}
+    io::Task<Result<std::string>> next() override {
+      if (pieces_ > 0) {
+        --pieces_;
+        co_return std::string(1 << 20, 'x');
+      }
+      auto waited = co_await gone_.wait();
+      if (!waited) co_return fail(std::move(waited).error());
+      co_return std::string();
+    }
+    void cancel() override {
+      cancelled_ = true;
+      gone_.set();
+    }
+
+   private:
+    io::Event gone_;
+    std::size_t pieces_;
+    bool& cancelled_;
+  };
+  io::Task<Response> handle(const Request& request) override {
+    Response response;
+    response.stream = std::make_unique<Source>(request.connection->loop(), pieces, cancelled);
+    co_return response;
+  }
+  std::size_t pieces = 1;
+  bool cancelled = false;
+};
+
+// Reads `bytes` and leaves, or stays without reading until the server has ended the connection.
+io::Task<void> read_some_of(LoopbackServer& server, std::size_t bytes, bool stay) {
+  auto& loop = server.loop();
+  auto deadline = io::Deadline::in(loop, std::chrono::seconds(5));
+  auto stream = (co_await io::connect(loop, "127.0.0.1", server.port(), deadline)).value();
+  (void)co_await stream.write(kGet);
+  std::string buffer(65536, '\0');
+  for (std::size_t read = 0; read < bytes;) {
+    auto count = co_await stream.read_some(buffer, deadline);
+    if (!count || *count == 0) break;
+    read += *count;
+  }
+  if (!stay) stream.close();
+  while (server.server().counters().open > 0 && loop.now() < deadline.time()) {
+    co_await io::sleep_until(loop, io::Deadline::in(loop, Milliseconds(5)));
+  }
+}
+
+TEST(Server, CancelsAStreamWhoseReaderHasLeft) {
+  Endless handler;
+  LoopbackServer server(handler);
+  server.run(read_some_of(server, 1 << 20, false));
+  EXPECT_TRUE(handler.cancelled);
+  EXPECT_EQ(server.server().counters().open, 0u);
+}
+
+TEST(Server, CutsAClientThatTakesNothing) {
+  Limits limits;
+  limits.write_stall = Milliseconds(40);
+  Endless handler;
+  handler.pieces = 64;
+  LoopbackServer server(handler, limits);
+  server.run(read_some_of(server, 1, true));
+  EXPECT_EQ(server.server().counters().open, 0u);
+  EXPECT_EQ(server.server().counters().too_slow, 1u);
+}
+
+// The clients' sockets are there before the limit falls, so that only the server lacks descriptors.
+io::Task<void> connect_without_descriptors(LoopbackServer& server, Answer& answer, const rlimit& usual) {
+  auto& loop = server.loop();
+  io::TaskGroup group(loop);
+  group.add(testing::exchange(loop, server.port(), {kGet}, HalfClose::Yes, Milliseconds(0), answer));
+  auto low = usual;
+  os::Descriptor lowest_free(::dup(0));
+  low.rlim_cur = static_cast<rlim_t>(lowest_free.get());
+  lowest_free.reset();
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  while (server.server().counters().accept_pauses == 0) {
+    co_await io::sleep_until(loop, io::Deadline::in(loop, Milliseconds(5)));
+  }
+  ::setrlimit(RLIMIT_NOFILE, &usual);
+  EXPECT_TRUE(co_await group.join());
+}
+
+TEST(Server, OutlivesAShortageOfDescriptors) {
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  RecordingHandler handler;
+  LoopbackServer server(handler);
+  Answer answer;
+  server.run(connect_without_descriptors(server, answer, usual));
+  EXPECT_EQ(answer.status(), 200);
 }
 
 }  // namespace
