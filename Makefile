@@ -8,6 +8,7 @@ help: ## show this list
 
 deps: ## install everything below needs (Debian 12; root or sudo; only what is missing)
 	@tools/setup build run test lint bench
+	@echo "deps   ready"
 
 build: ## the program: build/virga
 	@tools/setup build
