@@ -208,9 +208,11 @@ Result<> read_local(std::string_view files, RawEntry& entry) {
   VIRGA_TRY(read_extra(entry.name, files.substr(at + kLocalHeaderSize + name_size, extra_size), std::move(wide)));
 
   bool has_descriptor = (flags & 1 << 3) != 0;
-  bool same = crc32 == entry.crc32 && compressed_size == entry.compressed_size && size == entry.size;
-  bool left_open = crc32 == 0 && compressed_size == 0 && size == 0;
-  if (!same && !(has_descriptor && left_open)) {
+  // With a descriptor each of them may be left open as 0; Info-ZIP does so with two of the three when it streams.
+  auto agrees = [&](std::uint64_t local, std::uint64_t central) {
+    return local == central || (has_descriptor && local == 0);
+  };
+  if (!agrees(crc32, entry.crc32) || !agrees(compressed_size, entry.compressed_size) || !agrees(size, entry.size)) {
     return damaged(entry.name,
                    fmt::format("its local header says {} bytes (packed {}), the central directory {} (packed {})", size,
                                compressed_size, entry.size, entry.compressed_size));

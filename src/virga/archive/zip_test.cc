@@ -86,6 +86,23 @@ TEST(Zip, AcceptsDataDescriptorsInAllFourForms) {
   }
 }
 
+TEST(Zip, AcceptsAStreamedHeaderThatKnowsItsSizeAlready) {
+  // As `zip - file | cat` writes it.
+  std::string content = "hello hello hello hello", packed = deflate(content), descriptor;
+  append32(descriptor, internal::kDataDescriptor);
+  append32(descriptor, crc_of(content));
+  append32(descriptor, packed.size());
+  append32(descriptor, content.size());
+  RawMember member{.name = "a", .content = content, .flags = 8, .method = 8, .descriptor = descriptor};
+  member.local_crc = member.local_packed = 0;
+  std::string zip = raw_zip({member});
+  Result<Listing> listing = inspect(zip);
+  ASSERT_TRUE(listing) << listing.error().message();
+  EXPECT_EQ(unpack(zip, listing->entries[0]).value(), content);
+  member.local_size = 5;
+  EXPECT_FALSE(inspect(raw_zip({member})));
+}
+
 TEST(Zip, AcceptsHonestZip64Records) {
   std::string wide;
   append16(wide, 1);
