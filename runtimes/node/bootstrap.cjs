@@ -29,8 +29,8 @@ function isCurrent(invocation) {
   return current === invocation;
 }
 
-function writeError(invocation, report) {
-  channel.writeText(TYPE.ERROR, invocation.low, invocation.high, JSON.stringify(report));
+function writeError(invocation, report, type = TYPE.ERROR) {
+  channel.writeText(type, invocation.low, invocation.high, JSON.stringify(report));
 }
 
 function finish() {
@@ -174,7 +174,7 @@ function crash(error, headline, code) {
   log.logError(headline, error);
   log.finishLines();
   if (current !== null) {
-    writeError(current, errors.report(error));
+    writeError(current, errors.report(error), TYPE.LAST_ERROR);
     current = null;
   }
   start = null; // what waits behind it is not started here any more
@@ -195,7 +195,7 @@ process.on('beforeExit', () => {
 });
 process.on('exit', (code) => {
   log.finishLines();
-  if (current !== null) writeError(current, errors.exitReport(code, current.requestId));
+  if (current !== null) writeError(current, errors.exitReport(code, current.requestId), TYPE.LAST_ERROR);
   channel.flush();
 });
 

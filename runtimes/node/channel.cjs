@@ -14,7 +14,8 @@ const READ_SIZE = 256 * 1024;
 const KEEP_SIZE = 1024 * 1024; // a bigger output buffer is given back after its write
 const FLUSH_SIZE = 64 * 1024; // from here on a write is due without waiting for the end of the turn
 
-const TYPE = Object.freeze({ BIND: 1, INVOKE: 2, END: 3, READY: 16, INIT_ERROR: 17, RESULT: 18, ERROR: 19, LOG: 20 });
+const TYPE = Object.freeze({ BIND: 1, INVOKE: 2, END: 3, READY: 16, INIT_ERROR: 17, RESULT: 18, ERROR: 19, LOG: 20,
+  LAST_ERROR: 19 | 1 << 8 }); // with its flag: the process ends now and begins no other invocation
 
 let descriptor = -1;
 let socket = null;
@@ -142,7 +143,8 @@ function end(type, low, high, size) {
   out[at + 2] = size >>> 16;
   out[at + 3] = size >>> 24;
   out[at + 4] = type;
-  out[at + 5] = out[at + 6] = out[at + 7] = 0;
+  out[at + 5] = type >>> 8; // the flags
+  out[at + 6] = out[at + 7] = 0;
   out[at + 8] = low;
   out[at + 9] = low >>> 8;
   out[at + 10] = low >>> 16;

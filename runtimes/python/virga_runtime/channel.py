@@ -7,6 +7,7 @@ import os
 
 BIND, INVOKE, END = 1, 2, 3
 READY, INIT_ERROR, RESULT, ERROR, LOG = 16, 17, 18, 19, 20
+LAST_ERROR = ERROR | 1 << 8  # with its flag: the process ends now and begins no other invocation
 
 MAX_BODY = 16 * 1024 * 1024
 READ_SIZE = 256 * 1024
@@ -89,7 +90,7 @@ class Channel:
     def write(self, kind, number, body):
         """Queues a frame for the next `flush`. The caller sees that the body is not over MAX_BODY."""
         with self._lock:
-            self._out.append(_pack_header(len(body), kind, 0, 0, number))
+            self._out.append(_pack_header(len(body), kind & 0xFF, kind >> 8, 0, number))
             self._out.append(body)
             self._out_size += HEADER_SIZE + len(body)
         if self._out_size > FLUSH_SIZE:

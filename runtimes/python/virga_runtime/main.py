@@ -162,13 +162,13 @@ class Runtime:
 
     def _fail(self, invocation, report):
         self._log_error(report)
-        self._exit(invocation, report, flush=False)
-
-    def _exit(self, invocation, report, flush=True):
         self._log.finish_lines()
         self._channel.write(frames.ERROR, invocation.number, _to_json(report))
-        if flush:
-            self._channel.flush()
+
+    def _exit(self, invocation, report):
+        self._log.finish_lines()
+        self._channel.write(frames.LAST_ERROR, invocation.number, _to_json(report))
+        self._channel.flush()
 
     def _log_error(self, report):
         if os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON":

@@ -21,6 +21,8 @@ constexpr double kBurstMicroseconds = 60;
 // How long a call waits before another instance is thought of, if one is there already: queues of short calls come and
 // go within a round of the loop.
 constexpr milliseconds kPatience{10};
+// How long a version whose instance died or hung under several calls gets them one at a time.
+constexpr std::chrono::seconds kDistrust{60};
 // Starts under way at once: more of them on a few cores only make each one slower.
 constexpr std::uint32_t kMaxStarting = 4;
 
@@ -46,8 +48,10 @@ runtime::Instance* Pool::choose() const {
   runtime::Instance* burst = nullptr;  // busy, and would take this one along at hardly any wait
   runtime::Instance* idle = nullptr;
   runtime::Instance* least = nullptr;
-  auto fits = [this](double microseconds) {
-    return run_time_ == 0 ? 0 : std::min(static_cast<std::size_t>(microseconds / run_time_), kMaxPrefetch);
+  bool distrusted = parts_.loop.now() < no_prefetch_until_;
+  auto fits = [this, distrusted](double microseconds) {
+    return run_time_ == 0 || distrusted ? 0
+                                        : std::min(static_cast<std::size_t>(microseconds / run_time_), kMaxPrefetch);
   };
   auto burst_depth = fits(kBurstMicroseconds);
   for (const auto& owned : instances_) {
@@ -135,6 +139,7 @@ void Pool::instance_logged(runtime::Instance&, std::string lines) {
 void Pool::instance_ended(runtime::Instance* instance, runtime::Instance::End end) {
   if (!end.was_ready) --starting_;
   std::erase_if(instances_, [instance](const auto& owned) { return owned.get() == instance; });
+  if (end.is_uncertain) no_prefetch_until_ = parts_.loop.clock().steady() + kDistrust;
   for (auto call = end.unstarted.rbegin(); call != end.unstarted.rend(); ++call) {
     parts_.figures.count_retry();
     queue_.push_front(*call);

@@ -86,6 +86,8 @@ class Pool final : public runtime::InstanceOwner, public std::enable_shared_from
   bool retired_ = false;
   io::Timer queue_timer_;
 
+  SteadyTime no_prefetch_until_{};
+
   // Running means in microseconds, of recent calls and starts. 0: none was seen.
   double run_time_ = 0;
   double start_time_ = 0;

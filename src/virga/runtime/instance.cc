@@ -103,6 +103,7 @@ io::Task<Instance::End> Instance::run() {
     end.failure = std::move(init_failure_);
   }
   end.unstarted.assign(in_flight_.begin(), in_flight_.end());
+  end.is_uncertain = is_uncertain_;
   in_flight_.clear();
   if (!idle_log_.empty()) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
   co_return end;
@@ -175,6 +176,10 @@ void Instance::check_timeout() {
     return;
   }
   kill();
+  if (in_flight_.size() > 1) {
+    is_uncertain_ = true;
+    return;
+  }
   auto seconds = static_cast<double>(head.timeout.count()) / 1000;
   finish_head(model::Fault::TimedOut,
               error_payload("Sandbox.Timedout", fmt::format("RequestId: {} Error: Task timed out after {:.2f} seconds",
@@ -365,8 +370,9 @@ void Instance::process_ended(const sandbox::Ended& ended) {
   bool out_of_memory = ended.reason == sandbox::EndReason::OutOfMemory;
   if (!was_ready_) {
     fail_init(out_of_memory ? model::Fault::OutOfMemory : model::Fault::InitFailed, exit_payload(nullptr));
+  } else if (in_flight_.size() > 1 && !said_last_) {
+    is_uncertain_ = true;
   } else if (!in_flight_.empty() && !said_last_) {
-    // Only the first one can have begun: the process takes them one at a time, in order.
     auto* call = in_flight_.front();
     finish_head(out_of_memory ? model::Fault::OutOfMemory : model::Fault::Exited, exit_payload(call));
   }

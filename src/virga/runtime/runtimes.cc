@@ -92,6 +92,8 @@ Result<Runtime> load_one(const std::string& directory) {
   VIRGA_TRY_ASSIGN(runtime.start_variables, manifest.texts("start_variables"));
   VIRGA_TRY_ASSIGN(runtime.version_command, manifest.texts("version_command"));
   VIRGA_TRY_ASSIGN(auto interpreters, manifest.texts("interpreters"));
+  // A program that the package brings is looked for in the package, when an instance starts.
+  if (runtime.contract == ContractKind::RuntimeApi) return runtime;
   for (const auto& interpreter : interpreters) {
     if (::access(interpreter.c_str(), X_OK) == 0) {
       runtime.interpreter = interpreter;
