@@ -33,6 +33,15 @@ def mounts():
         return {line.split()[4] for line in file if "virga" in line}
 
 
+def network_namespaces():
+    """How many the kernel holds, those without a process included; 0 if it does not say."""
+    try:
+        with open("/proc/slabinfo", encoding="ascii") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("net_namespace"))
+    except OSError:
+        return 0
+
+
 def helper_state(pid):
     with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
         return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "mounts": len(file.readlines())}
@@ -103,6 +112,7 @@ def main():
     try:
         settle(lambda: len(harness.children_of(helper)) == blanks)
         first = helper_state(helper)
+        networks = network_namespaces()
         for kind in KINDS:
             begin = time.monotonic()
             ends, good = run_kind(runner, code, kind, options.count, options.at_once)
@@ -115,6 +125,11 @@ def main():
             check(f"{kind}: no group is left", len(groups) == blanks * len(kinds), f"{len(groups)} in {len(kinds)}")
             now = helper_state(helper)
             check(f"{kind}: no descriptor and no mount is left in the helper", now == first, f"{first} {now}")
+        # Others on this machine make some as well, and the kernel takes them back in batches.
+        slack = 16 + len(KINDS) * options.count // 50
+        settle(lambda: network_namespaces() <= networks + slack, 20)
+        check("no network namespace is left", network_namespaces() <= networks + slack,
+              f"{networks} before, {network_namespaces()} after")
     finally:
         runner.close()
     # Other work on this machine comes and goes, so what is counted is what is ours.

@@ -363,6 +363,37 @@ def ends(suite):
     suite.check("a frozen sandbox can be ended", suite.runner.wait(number, "ended")["reason"] == "killed")
 
 
+def sudden_ends(suite):
+    """The daemon or the helper is killed in the middle: nothing outlives them."""
+    for victim in ("daemon", "helper"):
+        state = os.path.join(suite.folder, "state-" + victim)
+        runner = harness.Runner(suite.options.runner, state, blanks=2)
+        helper = runner.hello["pid"]
+        for arguments in (["/var/task/attempts", "sleep"], ["/var/task/attempts", "daemons"], ["/var/task/attempts", "spin"]):
+            runner.wait(runner.start(arguments, code=suite.code), "started")
+        below = set(harness.children_of(helper))
+        groups = harness.cgroups_of(state)
+        os.kill(helper if victim == "helper" else runner.process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline and (below & harness.host_pids() or
+                                               (victim == "daemon" and harness.cgroups_of(state))):
+            time.sleep(0.05)
+        suite.check(f"{victim} killed: every process of its sandboxes is gone", below and not below & harness.host_pids(),
+                    f"{len(below)} before, {len(below & harness.host_pids())} after")
+        if victim == "daemon":
+            suite.check("daemon killed: every group is gone", groups and not harness.cgroups_of(state))
+            while time.monotonic() < deadline and harness.status_field(helper, "State") not in (None, ["Z", "(zombie)"]):
+                time.sleep(0.05)  # who adopts it reaps it in its own time
+            suite.check("daemon killed: the helper is gone",
+                        harness.status_field(helper, "State") in (None, ["Z", "(zombie)"]))
+        runner.process.kill()
+        runner.process.wait()
+        if victim == "helper":
+            harness.Runner(suite.options.runner, state, blanks=0).close()
+            suite.check("helper killed: the next one with its folder removes every group",
+                        groups and not harness.cgroups_of(state), str(harness.cgroups_of(state)[:2]))
+
+
 def digest(paths):
     state = hashlib.sha256()
     for path in paths:
@@ -389,7 +420,7 @@ def main():
     watched += [os.path.join(suite.code, name) for name in sorted(os.listdir(suite.code))]
     before = digest(watched)
     try:
-        for part in (attempts, processes_and_descriptors, limits, ends):
+        for part in (attempts, processes_and_descriptors, limits, ends, sudden_ends):
             if options.only in part.__name__:
                 part(suite)
         suite.check("55 base and code are the same, byte for byte", digest(watched) == before)
