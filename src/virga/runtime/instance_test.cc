@@ -167,7 +167,7 @@ TEST(Instance, FailsOnlyTheCallThatRanWhenItsProcessDies) {
   VIRGA_RUN(seen, script);
   ASSERT_EQ(seen.outcomes.size(), 1u);
   EXPECT_EQ(seen.end.unstarted.size(), 4u);
-  EXPECT_EQ(seen.outcomes[0].fault, model::Fault::Exited);
+  EXPECT_EQ(seen.outcomes[0].fault, model::Fault::Reported);  // its bootstrap told before it went
   EXPECT_THAT(seen.outcomes[0].payload,
               HasSubstr("RequestId: request-0 Error: Runtime exited with error: exit status 3"));
 }
