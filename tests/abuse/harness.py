@@ -11,8 +11,8 @@ import time
 class Runner:
     """One helper with its sandboxes. Events of a sandbox are handed to whoever waits for its id."""
 
-    def __init__(self, program, state, blanks=4, privilege=None):
-        command = [program, "--state", state, "--blanks", str(blanks)]
+    def __init__(self, program, state, blanks=4, privilege=None, prefix=()):
+        command = [*prefix, program, "--state", state, "--blanks", str(blanks)]
         if privilege:
             command += ["--privilege", privilege]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

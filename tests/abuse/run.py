@@ -363,6 +363,51 @@ def ends(suite):
     suite.check("a frozen sandbox can be ended", suite.runner.wait(number, "ended")["reason"] == "killed")
 
 
+def rootless(suite):
+    """The same attempts in a sandbox that a user without any privilege made. Their controls are those of `attempts`."""
+    if not shutil.which("setpriv"):
+        print("note rootless: skipped, setpriv is not there")
+        return
+    user = 54321
+    program = shutil.copy(suite.options.runner, os.path.join(suite.folder, "runner"))
+    state = os.path.join(suite.folder, "state-rootless")
+    os.mkdir(state, 0o700)
+    os.chown(state, user, user)
+    log = os.path.join(suite.folder, "log-rootless")
+    suite.write(log, "")
+    os.chown(log, user, user)
+    victim = subprocess.Popen(["/bin/sleep", "600"], user=user, group=user, extra_groups=[])
+    listener = socket.create_server(("127.0.0.1", 0))
+    environment = {"SECRET": suite.secret, "PORT": str(listener.getsockname()[1]), "VICTIM": str(victim.pid),
+                   "MEMORY_KIB": str(192 * 1024), "PATH": "/usr/bin:/bin"}
+    try:
+        try:
+            runner = harness.Runner(program, state, blanks=1, prefix=[
+                "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"])
+        except RuntimeError as error:
+            print(f"note rootless: skipped, {error}")
+            return
+        number = runner.start(["/var/task/attempts", "all"], code=suite.code, log=log, memory=192 * MIB,
+                              environment=[f"{key}={value}" for key, value in environment.items()])
+        runner.wait(number, "started")
+        ended = runner.wait(number, "ended")
+        with open(log, encoding="utf-8") as file:
+            text = file.read()
+        suite.check("rootless: ran to its end", "end" in text.splitlines() and ended["reason"] == "exited", str(ended))
+        for name, (result, error) in parse(text).items():
+            suite.check(f"rootless native {name}", result == "blocked", f"errno {error}")
+        suite.check("rootless: a process of the same host user lives", victim.poll() is None)
+        number = runner.start(["/var/task/attempts", "exit", "0"], network="egress")
+        refused = runner.wait(number, "started")
+        suite.check("rootless: egress says what it needs", refused["event"] == "start_failed" and
+                    "root" in refused["message"], str(refused))
+        runner.close()
+    finally:
+        victim.kill()
+        victim.wait()
+        listener.close()
+
+
 def sudden_ends(suite):
     """The daemon or the helper is killed in the middle: nothing outlives them."""
     for victim in ("daemon", "helper"):
@@ -420,7 +465,7 @@ def main():
     watched += [os.path.join(suite.code, name) for name in sorted(os.listdir(suite.code))]
     before = digest(watched)
     try:
-        for part in (attempts, processes_and_descriptors, limits, ends, sudden_ends):
+        for part in (attempts, processes_and_descriptors, limits, ends, sudden_ends, rootless):
             if options.only in part.__name__:
                 part(suite)
         suite.check("55 base and code are the same, byte for byte", digest(watched) == before)

@@ -109,6 +109,20 @@ Check hyperthreads() {
           "for tenants who do not trust each other: echo off > /sys/devices/system/cpu/smt/control"};
 }
 
+Check egress() {
+  constexpr const char* kName = "egress";
+  constexpr const char* kLoss = "functions cannot be given the internet: ";
+  if (::geteuid() != 0) return {kName, State::Limited, std::string(kLoss) + "this is not root", "start Virga as root"};
+  if (::access("/usr/sbin/nft", X_OK) != 0) {
+    return {kName, State::Limited, std::string(kLoss) + "/usr/sbin/nft is missing", "install the package nftables"};
+  }
+  if (!read_or_empty("/proc/sys/net/ipv4/ip_forward").starts_with('1')) {
+    return {kName, State::Limited, std::string(kLoss) + "this host forwards no packets",
+            "sysctl net.ipv4.ip_forward=1, and allow forwarding in other firewalls on this host"};
+  }
+  return {kName, State::Ok, "veth and nftables", ""};
+}
+
 // Starts empty sandboxes one after the other.
 Result<std::vector<double>> start_times(Helper::Privilege privilege, std::uint32_t blanks) {
   constexpr int kStarts = 15;
@@ -162,7 +176,7 @@ Check start(const char* name, Helper::Privilege privilege, std::string loss) {
 }  // namespace
 
 std::vector<Check> examine() {
-  std::vector<Check> checks = {kernel(), user_namespaces(), cgroups(), seccomp(), landlock(), hyperthreads()};
+  std::vector<Check> checks = {kernel(), user_namespaces(), cgroups(), seccomp(), landlock(), egress(), hyperthreads()};
   checks.push_back(start("start as root", Helper::Privilege::Root, ""));
   checks.push_back(start("start rootless", Helper::Privilege::Rootless,
                          "; without root all sandboxes share one host user, so it is for one tenant only"));

@@ -159,9 +159,16 @@ Result<> enter_root(const os::Descriptor& tree) {
 }
 
 Result<os::Descriptor> make_proc() {
-  return NewFileSystem("proc")
-      .set("hidepid", "invisible")
-      .mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  auto proc =
+      NewFileSystem("proc").set("hidepid", "invisible").mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  // The kernel does not let a user namespace see through a new /proc what the old one hides.
+  if (!proc && proc.error().code() == ErrorCode::PermissionDenied) {
+    return fail(
+        ErrorCode::PermissionDenied,
+        "this machine's /proc is partly hidden, so sandboxes cannot have their own; in a container, start it with "
+        "--security-opt systempaths=unconfined (Docker, Podman) or procMount: Unmasked (Kubernetes)");
+  }
+  return proc;
 }
 
 Result<> mount_own_file_systems(const Workshop& workshop, const os::Descriptor& proc) {

@@ -61,10 +61,7 @@ void Spawner::run() {
   while (!daemon_gone_) {
     epoll_event events[64];
     int count = ::epoll_wait(epoll_.get(), events, 64, housekeep());
-    if (count == 0 && pending_.empty() && !blanks_fail_ &&
-        this->count(State::Ready) + this->count(State::Preparing) < settings_.blanks) {
-      blanks_fail_ = !add_blank();
-    }
+    if (count == 0 && wants_blank()) blanks_fail_ = !add_blank();
     for (int i = 0; i < count; ++i) {
       std::uint64_t key = events[i].data.u64;
       if (key == 0) {
@@ -87,9 +84,14 @@ void Spawner::run() {
 
 int Spawner::housekeep() {
   std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
-  bool wants_blank = !blanks_fail_ && count(State::Ready) + count(State::Preparing) < settings_.blanks;
-  if (wants_blank && pending_.empty()) return kIdleBeforeRefill;
+  if (wants_blank()) return kIdleBeforeRefill;
   return to_remove_.empty() ? -1 : kRemoveAgainAfter;
+}
+
+// Ahead of need, and never at the expense of a start under way.
+bool Spawner::wants_blank() const {
+  return pending_.empty() && !blanks_fail_ && count(State::Starting) == 0 &&
+         count(State::Ready) + count(State::Preparing) < settings_.blanks;
 }
 
 std::size_t Spawner::count(State state) const {

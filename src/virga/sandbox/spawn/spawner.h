@@ -74,6 +74,7 @@ class Spawner {
   };
 
   int housekeep();  // returns how long epoll may wait, in milliseconds
+  bool wants_blank() const;
   void read_requests();
   void handle(wire::Request request, std::string bytes, std::vector<os::Descriptor> descriptors);
   void kill(std::uint64_t id);
