@@ -29,8 +29,12 @@ const Clock& system_clock() {
   return clock;
 }
 
-std::string format_rfc3339(WallTime time) { return format_with_zone(time, "Z"); }
-std::string format_lambda_time(WallTime time) { return format_with_zone(time, "+0000"); }
+std::string format_rfc3339(WallTime time) {
+  return format_with_zone(time, "Z");
+}
+std::string format_lambda_time(WallTime time) {
+  return format_with_zone(time, "+0000");
+}
 
 std::int64_t unix_milliseconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();

@@ -41,7 +41,9 @@ std::uint64_t Random::next() {
   return value;
 }
 
-double Random::fraction() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::fraction() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 Random& system_random() {
   static SystemRandom random;

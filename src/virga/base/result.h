@@ -15,7 +15,9 @@ using Result = std::expected<T, Error>;
 inline std::unexpected<Error> fail(ErrorCode code, std::string message) {
   return std::unexpected<Error>(Error(code, std::move(message)));
 }
-inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(std::move(error)); }
+inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected<Error>(std::move(error));
+}
 
 }  // namespace virga
 
@@ -23,16 +25,16 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(
 #define VIRGA_CONCAT_INNER(a, b) a##b
 #define VIRGA_CONCAT(a, b) VIRGA_CONCAT_INNER(a, b)
 
-#define VIRGA_TRY_WITH(return_keyword, expression)                                                      \
-  do {                                                                                                  \
-    if (auto virga_try_result = (expression); !virga_try_result) {                                      \
-      return_keyword std::unexpected<::virga::Error>(std::move(virga_try_result).error());              \
-    }                                                                                                   \
+#define VIRGA_TRY_WITH(return_keyword, expression)                                         \
+  do {                                                                                     \
+    if (auto virga_try_result = (expression); !virga_try_result) {                         \
+      return_keyword std::unexpected<::virga::Error>(std::move(virga_try_result).error()); \
+    }                                                                                      \
   } while (false)
 
-#define VIRGA_TRY_ASSIGN_WITH(return_keyword, temporary, target, expression)                            \
-  auto temporary = (expression);                                                                        \
-  if (!temporary) return_keyword std::unexpected<::virga::Error>(std::move(temporary).error());         \
+#define VIRGA_TRY_ASSIGN_WITH(return_keyword, temporary, target, expression)                    \
+  auto temporary = (expression);                                                                \
+  if (!temporary) return_keyword std::unexpected<::virga::Error>(std::move(temporary).error()); \
   target = std::move(*temporary)
 
 // VIRGA_TRY(expression): returns its error, if it has one.

@@ -16,7 +16,9 @@ Result<int> quarter(int value) {
   return half(first);
 }
 
-TEST(Result, HandsTheValueOn) { EXPECT_EQ(*quarter(12), 3); }
+TEST(Result, HandsTheValueOn) {
+  EXPECT_EQ(*quarter(12), 3);
+}
 
 TEST(Result, ReturnsTheFirstError) {
   auto result = quarter(6);

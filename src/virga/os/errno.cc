@@ -10,22 +10,30 @@ namespace {
 ErrorCode code_of(int number) {
   switch (number) {
     case ENOENT:
-    case ESRCH: return ErrorCode::NotFound;
-    case EEXIST: return ErrorCode::AlreadyExists;
+    case ESRCH:
+      return ErrorCode::NotFound;
+    case EEXIST:
+      return ErrorCode::AlreadyExists;
     case EACCES:
-    case EPERM: return ErrorCode::PermissionDenied;
+    case EPERM:
+      return ErrorCode::PermissionDenied;
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
     case ENFILE:
-    case ENOMEM: return ErrorCode::ResourceExhausted;
-    case ETIMEDOUT: return ErrorCode::DeadlineExceeded;
+    case ENOMEM:
+      return ErrorCode::ResourceExhausted;
+    case ETIMEDOUT:
+      return ErrorCode::DeadlineExceeded;
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:
-    case EADDRINUSE: return ErrorCode::Unavailable;
-    case EINVAL: return ErrorCode::InvalidArgument;
-    default: return ErrorCode::Internal;
+    case EADDRINUSE:
+      return ErrorCode::Unavailable;
+    case EINVAL:
+      return ErrorCode::InvalidArgument;
+    default:
+      return ErrorCode::Internal;
   }
 }
 

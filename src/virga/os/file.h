@@ -10,8 +10,8 @@ namespace virga::os {
 
 // All of these block; call them off the event loops unless the file is known to be small and local.
 Result<std::string> read_file(const std::string& path);
-// Written beside, fsynced, renamed into place, folder fsynced: after success the bytes survive power loss, after failure
-// the old file is whole.
+// Written beside, fsynced, renamed into place, folder fsynced: after success the bytes survive power loss, after
+// failure the old file is whole.
 Result<> write_file_durably(const std::string& path, std::string_view bytes, unsigned mode = 0644);
 Result<> make_directories(const std::string& path, unsigned mode = 0755);
 // Removes a tree without following symlinks. No error if it is not there.
