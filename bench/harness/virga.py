@@ -18,13 +18,13 @@ READY_SECONDS = 60.0
 ACTIVE_SECONDS = 30.0
 # One whole CPU and a little more, so that no function is throttled below what its peer has.
 MEMORY_MB = 2048
-KEY_ID, SECRET = "virga", "virga"
 
 
 @dataclass
 class Daemon:
     server: Server
     port: int
+    data: str  # the data folder, where the root key lies
 
     def call_api(self, method, path, body=None, expected=(200, 201, 202, 204)):
         """One signed call of the Lambda API; returns the parsed answer."""
@@ -32,7 +32,9 @@ class Daemon:
             return api.call(method, path, body, expected)
 
     def open_api(self):
-        return _Api(self.port)
+        with open(os.path.join(self.data, "root-key.json"), encoding="utf-8") as file:
+            key = json.load(file)
+        return _Api(self.port, key["access_key_id"], key["secret_access_key"])
 
     def deploy(self, name, function, api=None):
         """Creates the function with a public URL and waits until it may be called; runs nothing."""
@@ -59,7 +61,8 @@ class Daemon:
 class _Api:
     """One kept-alive connection to the Lambda API."""
 
-    def __init__(self, port):
+    def __init__(self, port, key_id, secret):
+        self._key_id, self._secret = key_id, secret
         self._host = f"127.0.0.1:{port}"
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
 
@@ -68,7 +71,7 @@ class _Api:
 
     def call(self, method, path, body=None, expected=(200, 201, 202, 204)):
         data = json.dumps(body).encode() if body is not None else b""
-        headers = sign(method, self._host, path, data, key_id=KEY_ID, secret=SECRET, service="lambda")
+        headers = sign(method, self._host, path, data, key_id=self._key_id, secret=self._secret, service="lambda")
         if data:
             headers["content-type"] = "application/json"
         try:
@@ -111,7 +114,8 @@ def start(bench, data, port, cores=None):
     """Starts `virga serve` without waiting for it."""
     command = [require_virga(bench), "serve", "--port", port, "--listen", "127.0.0.1", "--data", data]
     log_path = bench.temporary("logs") / f"virga-{port}.log"
-    return Daemon(start_server("Virga", command, cores=cores or bench.server_cores, log_path=log_path), port)
+    server = start_server("Virga", command, cores=cores or bench.server_cores, log_path=log_path)
+    return Daemon(server, port, str(data))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 #include "virga/server/server.h"
 
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ std::uint32_t instances_for_this_machine() {
   if (::sysinfo(&info) != 0) return 64;
   auto memory = static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(memory / (64u << 20), 16, 1000));
+}
+
+// Every connection and every instance needs descriptors, and the soft limit of a login is 1024.
+void raise_open_files() {
+  struct rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void count_http(metrics::Registry& registry, const http::Server& server) {
@@ -149,6 +158,7 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) 
   auto& state = *server->state_;
   state.options = std::move(options);
   metrics::add_process_metrics(state.metrics);
+  raise_open_files();
   sandbox::Helper::Options helping;
   helping.state_directory = state.options.data_directory;
   helping.privilege = state.options.privilege;
