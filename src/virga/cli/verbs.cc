@@ -9,6 +9,12 @@ namespace {
 constexpr VerbEntry kVerbs[] = {
     {"dev", "serve a folder's functions while you write them", kDevExamples, make_dev},
     {"serve", "run the server", kServeExamples, make_serve},
+    {"deploy", "send a function to a server, or a folder of them", kDeployExamples, make_deploy},
+    {"invoke", "call a function", kInvokeExamples, make_invoke},
+    {"list", "show the functions of a server", kListExamples, make_list},
+    {"logs", "show what a function wrote", kLogsExamples, make_logs},
+    {"rm", "delete a function", kRemoveExamples, make_remove},
+    {"doctor", "say what this machine offers to Virga, and what is missing", kDoctorExamples, make_doctor},
 };
 
 }  // namespace

@@ -4,11 +4,23 @@
 
 #include "virga/cli/verbs.h"
 
-// Each verb's file defines these two.
+// Each verb's file defines two of these.
 namespace virga::cli {
 
+extern const char kDeployExamples[];
+std::unique_ptr<Verb> make_deploy();
 extern const char kDevExamples[];
 std::unique_ptr<Verb> make_dev();
+extern const char kDoctorExamples[];
+std::unique_ptr<Verb> make_doctor();
+extern const char kInvokeExamples[];
+std::unique_ptr<Verb> make_invoke();
+extern const char kListExamples[];
+std::unique_ptr<Verb> make_list();
+extern const char kLogsExamples[];
+std::unique_ptr<Verb> make_logs();
+extern const char kRemoveExamples[];
+std::unique_ptr<Verb> make_remove();
 extern const char kServeExamples[];
 std::unique_ptr<Verb> make_serve();
 
