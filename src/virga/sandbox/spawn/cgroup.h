@@ -57,6 +57,9 @@ Result<std::unique_ptr<Cgroups>> open_cgroups_v1(std::string_view mountinfo, std
 Result<std::unique_ptr<Cgroups>> open_cgroups_v2(std::string_view mountinfo, std::string_view own,
                                                  std::string_view name);
 
+// One group of v2 by its path; GroupsV2 is its only user but for tests, which need no controllers for what they try.
+Result<std::unique_ptr<Cgroup>> create_group_v2(const std::string& path);
+
 // What a sandbox costs beyond its program: init, page tables, sockets.
 inline constexpr std::uint64_t kMemoryOverhead = 8u << 20;
 inline constexpr std::uint64_t kCpuPeriodMicroseconds = 20000;

@@ -79,11 +79,7 @@ class GroupsV2 final : public Cgroups {
   explicit GroupsV2(std::string path) : path_(std::move(path)) {}
 
   Result<std::unique_ptr<Cgroup>> create(std::string_view name) override {
-    std::string path = path_ + "/" + std::string(name);
-    if (::mkdir(path.c_str(), 0755) != 0) return os::fail_errno("mkdir", path);
-    os::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.valid()) return os::fail_errno("open", path);
-    return std::make_unique<GroupV2>(path, std::move(folder));
+    return create_group_v2(path_ + "/" + std::string(name));
   }
   void remove() override { (void)remove_leftovers(path_); }
 
@@ -113,6 +109,13 @@ Result<> empty_into_leaf(const std::string& own) {
 }
 
 }  // namespace
+
+Result<std::unique_ptr<Cgroup>> create_group_v2(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) != 0) return os::fail_errno("mkdir", path);
+  os::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) return os::fail_errno("open", path);
+  return std::make_unique<GroupV2>(path, std::move(folder));
+}
 
 Result<std::unique_ptr<Cgroups>> open_cgroups_v2(std::string_view mountinfo, std::string_view own,
                                                  std::string_view name) {
