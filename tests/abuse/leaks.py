@@ -22,8 +22,8 @@ KINDS = {
     "hang": (["/var/task/attempts", "sleep"], {}, 5, {"killed"}),
     "crash": (["/var/task/attempts", "segv"], {}, None, {"signalled"}),
     "out of memory": (["/var/task/attempts", "hog"], {"memory": 8 * MIB}, None, {"out_of_memory"}),
-    "fork bomb": (["/var/task/attempts", "fork-bomb"], {"processes": 32}, 20, {"killed"}),
-    "log flood": (["/var/task/attempts", "flood", "100000000"], {}, 10, {"killed"}),
+    "fork bomb": (["/var/task/attempts", "fork-bomb"], {"processes": 32, "init_cpus": 0.1}, 20, {"killed"}),
+    "log flood": (["/var/task/attempts", "flood", "100000000"], {"init_cpus": 0.1}, 10, {"killed"}),
     "exit in a call": (["/var/task/attempts", "exit", "3"], {"listener": True}, None, {"exited"}),
 }
 
