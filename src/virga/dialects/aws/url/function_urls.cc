@@ -54,6 +54,13 @@ http::Response to_response(model::Outcome outcome) {
 
 }  // namespace
 
+FunctionUrls::FunctionUrls(Parts parts)
+    : parts_(std::move(parts)), public_([] {
+        model::UrlConfig config;
+        config.auth = model::UrlAuth::None;
+        return config;
+      }()) {}
+
 std::string FunctionUrls::address(const Account& account, const model::UrlConfig& config) {
   std::string address = account.base_url + "/fn/" + config.function.text();
   if (config.alias) address += ":" + config.alias->text();
@@ -66,11 +73,12 @@ std::optional<FunctionUrls::Found> FunctionUrls::find_by_id(std::string_view id)
   if (!config) return std::nullopt;
   auto resolved = parts_.catalog.resolve_url(url_id, parts_.random.fraction());
   if (!resolved) return std::nullopt;
-  Found found{std::move(*resolved), {}, nullptr};
+  Found found{std::move(*resolved), {}, nullptr, {}};
   found.entry = found.resolved.function;
   auto place = found.entry->urls.find(config->alias);
   if (place == found.entry->urls.end()) return std::nullopt;
   found.config = &place->second;
+  found.id = found.config->id.text();
   return found;
 }
 
@@ -84,12 +92,19 @@ std::optional<FunctionUrls::Found> FunctionUrls::find(std::string_view target) {
   model::FunctionName name{std::string(target.substr(0, colon))};
   auto entry = parts_.catalog.function(name);
   if (!entry) return find_by_id(target);
-  Found found{{}, std::move(*entry), nullptr};
+  Found found{{}, std::move(*entry), nullptr, {}};
   std::optional<model::AliasName> alias;
   if (colon != std::string_view::npos) alias.emplace(std::string(target.substr(colon + 1)));
   auto place = found.entry->urls.find(alias);
-  if (place == found.entry->urls.end()) return std::nullopt;
-  found.config = &place->second;
+  if (place != found.entry->urls.end()) {
+    found.config = &place->second;
+    found.id = found.config->id.text();
+  } else if (parts_.without_url == WithoutUrl::Public) {
+    found.config = &public_;
+    found.id = found.entry->function.name.text();
+  } else {
+    return std::nullopt;
+  }
   if (!alias) {
     found.resolved = {found.entry, found.entry->latest, std::nullopt};
     return found;
@@ -135,11 +150,10 @@ io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std:
   model::Invocation invocation;
   invocation.id = model::RequestId(make_uuid(parts_.random));
   invocation.trace_id = trace_id(request, now_ms);
-  invocation.invoked_arn =
-      function_arn(parts_.account, config.function, config.alias ? std::string_view(config.alias->text()) : "");
-  append_url_event(invocation.payload,
-                   UrlEvent{request, path, config.id.text(), invocation.id.text(), invocation.trace_id,
-                            time_.at(now_ms), now_ms, caller ? &*caller : nullptr});
+  invocation.invoked_arn = function_arn(parts_.account, found->entry->function.name,
+                                        found->resolved.alias ? std::string_view(found->resolved.alias->text()) : "");
+  append_url_event(invocation.payload, UrlEvent{request, path, found->id, invocation.id.text(), invocation.trace_id,
+                                                time_.at(now_ms), now_ms, caller ? &*caller : nullptr});
   std::string request_id = invocation.id.text();
   std::string trace = invocation.trace_id;
   auto outcome = co_await parts_.invoker.invoke(std::move(found->resolved), std::move(invocation));

@@ -16,6 +16,9 @@
 
 namespace virga::dialects::aws {
 
+// What a function without a URL configuration is at its address.
+enum class WithoutUrl { Refused, Public };
+
 // Functions as web addresses: a request becomes an event of payload format 2.0, the function's answer a response. One
 // loop.
 class FunctionUrls {
@@ -29,8 +32,9 @@ class FunctionUrls {
     Account account;
     // Who signed a request (SigV4, service lambda), or nothing if nobody proved it: for URLs with AuthType AWS_IAM.
     std::function<std::optional<UrlCaller>(const http::Request&)> authenticate;
+    WithoutUrl without_url = WithoutUrl::Refused;
   };
-  explicit FunctionUrls(Parts parts) : parts_(std::move(parts)) {}
+  explicit FunctionUrls(Parts parts);
 
   // `target` is a function's name, NAME:ALIAS, or a URL's id, still percent-encoded; `path` is what stands behind it,
   // with its slash, or "". Views into the request, or as long-lived. Errors are answered as AWS does: 403, 404, 413,
@@ -46,6 +50,7 @@ class FunctionUrls {
     catalog::Resolved resolved;
     catalog::FunctionPointer entry;
     const model::UrlConfig* config = nullptr;
+    std::string_view id;  // of the URL, or the function's name
   };
   std::optional<Found> find(std::string_view target);
   std::optional<Found> find_by_id(std::string_view id);
@@ -53,6 +58,7 @@ class FunctionUrls {
 
   Parts parts_;
   CommonLogTime time_;
+  const model::UrlConfig public_;  // for functions without one
 };
 
 }  // namespace virga::dialects::aws
