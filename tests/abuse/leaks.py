@@ -120,11 +120,18 @@ def main():
             # What may be left is what waits for the next start: one process and one set of groups for each blank.
             below = settle(lambda: len(harness.children_of(helper)) == blanks)
             check(f"{kind}: no process is left", below, f"{len(harness.children_of(helper))} blanks")
-            groups = [path for path in harness.cgroups_of(state) if os.path.basename(path).startswith("i")]
-            kinds = {os.path.dirname(path) for path in groups}
-            check(f"{kind}: no group is left", len(groups) == blanks * len(kinds), f"{len(groups)} in {len(kinds)}")
-            now = helper_state(helper)
-            check(f"{kind}: no descriptor and no mount is left in the helper", now == first, f"{first} {now}")
+            # The helper tells the end first and tidies up after it, so it gets a moment here as well.
+
+            def groups():
+                return [path for path in harness.cgroups_of(state) if os.path.basename(path).startswith("i")]
+
+            def kinds_of_groups():
+                return {os.path.dirname(path) for path in groups()}
+
+            good = settle(lambda: len(groups()) == blanks * len(kinds_of_groups()))
+            check(f"{kind}: no group is left", good, f"{len(groups())} in {len(kinds_of_groups())}")
+            good = settle(lambda: helper_state(helper) == first)
+            check(f"{kind}: no descriptor and no mount is left in the helper", good, f"{first} {helper_state(helper)}")
         # Others on this machine make some as well, and the kernel takes them back in batches.
         slack = 16 + len(KINDS) * options.count // 50
         settle(lambda: network_namespaces() <= networks + slack, 20)
