@@ -17,9 +17,16 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxResponse = 6291556;
 constexpr milliseconds kMemorySampleTime{200};
+constexpr milliseconds kExitTime{1000};  // for a process that said or showed that it ends
 
 microseconds since(SteadyTime from, SteadyTime to) {
   return std::chrono::duration_cast<microseconds>(to - from);
+}
+
+// Virga may have ended what was left of it before the kernel's verdict arrived.
+bool ran_out_of_memory(const sandbox::Ended& ended) {
+  return ended.reason != sandbox::EndReason::Exited &&
+         (ended.reason == sandbox::EndReason::OutOfMemory || ended.oom_kills > 0);
 }
 
 std::string signal_name(int signal) {
@@ -64,7 +71,16 @@ io::Task<Instance::End> Instance::run() {
   auto started_at = loop_.clock().steady();
   if (auto started = co_await start(); !started) {
     state_ = State::Ending;
-    end.refusal = std::move(started).error();
+    auto error = std::move(started).error();
+    if (is_entrypoint_fault(error)) {
+      fail_init(
+          model::Fault::InitFailed,
+          error_payload("Runtime.InvalidEntrypoint",
+                        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]: " + error.message() +
+                            ". The package or a layer must bring an executable file of that name"));
+    } else {
+      end.refusal = std::move(error);
+    }
   } else {
     auto sandbox_at = loop_.clock().steady();
     start_phases_.start = since(started_at, sandbox_at);
@@ -109,6 +125,11 @@ io::Task<Instance::End> Instance::run() {
   co_return end;
 }
 
+bool Instance::is_entrypoint_fault(const Error& error) const {
+  if (plan_.runtime->contract != ContractKind::RuntimeApi) return false;
+  return error.code() == ErrorCode::NotFound || error.code() == ErrorCode::PermissionDenied;
+}
+
 io::Task<Result<>> Instance::start() {
   VIRGA_CO_TRY_ASSIGN(auto sockets, os::socket_pair(SOCK_STREAM));
   VIRGA_CO_TRY_ASSIGN(auto pipe, os::make_pipe());
@@ -122,7 +143,7 @@ io::Task<Result<>> Instance::start() {
   frames_ = std::make_unique<FramesChannel>(std::move(frames), *this);
   output_.emplace(std::move(output));
   // BIND lies in the socket when the process begins to read.
-  if (!plan_.bind.empty()) frames_->bind(plan_.bind);
+  frames_->bind(plan_.bind);
   Sandboxes::OnEnded on_ended = [this](const sandbox::Ended& ended) {
     exit_ = ended;
     ended_.set();
@@ -256,7 +277,7 @@ void Instance::contract_broken(std::string_view why) {
 
 io::Task<void> Instance::kill_unless_it_exits() {
   // A process that closes its socket is about to end, and its exit status says why.
-  auto exited = co_await ended_.wait(io::Deadline::in(loop_, milliseconds(200)));
+  auto exited = co_await ended_.wait(io::Deadline::in(loop_, kExitTime));
   if (!exited) kill();
 }
 
@@ -344,11 +365,13 @@ io::Task<void> Instance::finish_with_memory(Call& call) {
 
 std::string Instance::exit_payload(const Call* call) const {
   std::string prefix = call == nullptr ? "" : "RequestId: " + call->invocation.id.text() + " ";
+  if (ran_out_of_memory(*exit_)) {
+    return error_payload("Runtime.OutOfMemory",
+                         prefix + "Error: Runtime exited with error: signal: killed (out of memory: the limit is " +
+                             std::to_string(plan_.version->config.memory.count >> 20) + " MB)");
+  }
   switch (exit_->reason) {
     case sandbox::EndReason::OutOfMemory:
-      return error_payload("Runtime.OutOfMemory",
-                           prefix + "Error: Runtime exited with error: signal: killed (out of memory: the limit is " +
-                               std::to_string(plan_.version->config.memory.count >> 20) + " MB)");
     case sandbox::EndReason::Signalled:
       return error_payload("Runtime.ExitError",
                            prefix + "Error: Runtime exited with error: signal: " + signal_name(exit_->status));
@@ -367,7 +390,7 @@ std::string Instance::exit_payload(const Call* call) const {
 void Instance::process_ended(const sandbox::Ended& ended) {
   peak_memory_ = std::max(peak_memory_, ended.peak_memory_bytes);
   drain_output();
-  bool out_of_memory = ended.reason == sandbox::EndReason::OutOfMemory;
+  bool out_of_memory = ran_out_of_memory(ended);
   if (!was_ready_) {
     fail_init(out_of_memory ? model::Fault::OutOfMemory : model::Fault::InitFailed, exit_payload(nullptr));
   } else if (in_flight_.size() > 1 && !said_last_) {

@@ -43,7 +43,7 @@ struct InstancePlan {
   std::shared_ptr<const model::Version> version;  // shared with the catalog's readers
   const Runtime* runtime = nullptr;               // outlives the instance
   sandbox::Spec spec;                             // complete but for its id
-  std::string bind;                               // body of the BIND frame; "" for the Runtime API
+  std::string bind;                               // body of the BIND frame
   std::chrono::milliseconds init_timeout{};
 };
 
@@ -98,6 +98,8 @@ class Instance final : public ContractSink {
   void contract_broken(std::string_view why) override;
 
   io::Task<Result<>> start();
+  // Whether a sandbox did not start because of what the package brings.
+  bool is_entrypoint_fault(const Error& error) const;
   io::Task<void> read_output();
   io::Task<void> kill_unless_it_exits();
   io::Task<void> sample_memory();

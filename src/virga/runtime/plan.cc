@@ -74,8 +74,9 @@ InstancePlan make_plan(std::shared_ptr<const model::Version> version, const Runt
     plan.spec.runtime_directory = runtime.directory;
     plan.spec.arguments = runtime.arguments;
     plan.spec.environment = as_list(start_environment(environment, *version, runtime, folders));
-    plan.bind = bind_body(*version, environment, log_stream);
   }
+  // A program that speaks the Runtime API leaves it unread.
+  plan.bind = bind_body(*version, environment, log_stream);
   plan.version = std::move(version);
   plan.runtime = &runtime;
   plan.init_timeout = init_timeout;

@@ -9,6 +9,7 @@
 
 #include "virga/catalog/catalog.h"
 #include "virga/deploy/deployer.h"
+#include "virga/dialects/virga/virga_api.h"
 #include "virga/dispatch/dispatcher.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
@@ -89,6 +90,7 @@ struct Server::State {
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Deployer> deployer;
   std::optional<AwsDialect> aws;
+  std::optional<dialects::VirgaApi> virga;
   std::optional<gateway::Gateway> gateway;
   std::optional<http::Server> http;
 
@@ -122,7 +124,13 @@ Result<> Server::State::build() {
   VIRGA_TRY_ASSIGN(auto runtimes_directory, find_runtimes(options.runtimes_directory));
   VIRGA_TRY_ASSIGN(auto loaded, runtime::Runtimes::load(runtimes_directory));
   runtimes.emplace(std::move(loaded));
-  VIRGA_TRY_ASSIGN(auto listener, io::Listener::listen(loop, options.listen, options.port));
+  auto listening = io::Listener::listen(loop, options.listen, options.port);
+  if (!listening) {
+    const auto& error = listening.error();
+    if (error.code() != ErrorCode::Unavailable) return fail(error);
+    return fail(error.code(), error.message() + ". Choose another port with --port N; 0 takes a free one");
+  }
+  auto listener = std::move(*listening);
   port = listener.port();
   auto host = options.listen == "0.0.0.0" || options.listen == "::" ? std::string("127.0.0.1") : options.listen;
   url = "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
@@ -142,7 +150,8 @@ Result<> Server::State::build() {
 
   dialects::aws::Account account{options.region, options.account, url};
   aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account, key});
-  gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), metrics, [this] { return is_ready; }});
+  virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *logs, loop, VIRGA_VERSION});
+  gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics, [this] { return is_ready; }});
   http.emplace(loop, *gateway);
   count_http(metrics, *http);
   // Nothing can fail any more: from here on stop() is needed.
