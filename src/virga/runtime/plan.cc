@@ -61,7 +61,7 @@ InstancePlan make_plan(std::shared_ptr<const model::Version> version, const Runt
   plan.spec.layer_directories = folders.layers;
   plan.spec.limits.memory_bytes = config.memory.count + kOverhead;
   plan.spec.limits.cpus = static_cast<double>(config.memory.count) / kBytesForOneCore;
-  plan.spec.limits.init_cpus = 0;
+  plan.spec.limits.init_cpus = std::max(1.0, plan.spec.limits.cpus);
   // The pages of /tmp count as the function's memory, so it gets half of that at the most.
   plan.spec.limits.tmp_bytes = std::min(config.ephemeral_storage.count, config.memory.count / 2);
   plan.spec.network = network_of(config.network);
