@@ -25,6 +25,41 @@ constexpr auto kFooter =
     "Environment: VIRGA_ENDPOINT, VIRGA_ACCESS_KEY_ID, VIRGA_SECRET_ACCESS_KEY (else their AWS_ names), VIRGA_DATA, "
     "NO_COLOR.";
 
+// Help as short as it can be read: the usage names the whole command, options say their value and default, not their
+// type.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    column_width(26);
+    label("Positionals", "Arguments");
+  }
+
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    if (app->get_parent() == nullptr) return "Usage: virga VERB [options]\n";
+    std::string usage = "Usage: virga " + app->get_name() + " [options]";
+    for (const auto* option : app->get_options()) {
+      if (!option->get_positional()) continue;
+      auto name = option->get_type_name();
+      usage += option->get_required() ? " " + name : " [" + name + "]";
+    }
+    return usage + "\n";
+  }
+
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    if (is_positional) return option->get_type_name();
+    auto name = option->get_name(false, true);
+    auto comma = name.find(',');
+    return comma == std::string::npos ? name : name.substr(0, comma) + ", " + name.substr(comma + 1);
+  }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_type_size() == 0 || option->get_positional()) return "";
+    auto text = " " + option->get_type_name().substr(0, option->get_type_name().find(':'));
+    if (!option->get_default_str().empty()) text += " (" + option->get_default_str() + ")";
+    return text;
+  }
+};
+
 // Insertions, deletions and replacements between two words (Levenshtein).
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -56,8 +91,7 @@ std::string unknown_verb(std::string_view word) {
 int report(Console& console, const std::string& program, const Error& error, bool json) {
   auto code = exit_code(error);
   if (json) {
-    boost::json::object object = {
-        {"error", {{"code", name(error.code())}, {"message", error.message()}, {"exit_code", static_cast<int>(code)}}}};
+    boost::json::object object = {{"error", {{"message", error.message()}, {"exit_code", static_cast<int>(code)}}}};
     console.err.line(boost::json::serialize(object));
   } else {
     console.err.line(console.err.style(Style::Red, program + ":") + " " + clean_line(error.message()));
@@ -76,10 +110,7 @@ int parse_and_run(Console& console, int count, char** arguments) {
   CLI::App app("Virga runs functions: Lambda-compatible, on your own machine.", "virga");
   app.set_version_flag("--version", std::string("virga ") + VIRGA_VERSION, "print the version");
   app.footer(kFooter);
-  app.get_formatter()->column_width(26);
-  app.get_formatter()->label("SUBCOMMAND", "VERB");
-  app.get_formatter()->label("Subcommands", "Verbs");
-  app.get_formatter()->label("OPTIONS", "[OPTIONS]");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(0, 1);
 
   struct Offered {
@@ -89,6 +120,7 @@ int parse_and_run(Console& console, int count, char** arguments) {
   std::vector<Offered> offered;
   for (const auto& entry : verbs()) {
     auto* command = app.add_subcommand(entry.name, entry.summary);
+    command->group("Verbs");
     command->footer(std::string("Examples:\n") + entry.examples);
     offered.push_back({entry.make(), command});
     offered.back().verb->declare(*command);

@@ -37,6 +37,10 @@ io::Task<http::Response> Gateway::handle(const http::Request& request) {
   if (path == "/healthz") co_return plain(200, "ok\n");
   if (path == "/readyz") co_return parts_.is_ready() ? plain(200, "ready\n") : plain(503, "starting\n");
   if (path == "/metrics") co_return http::Response::make(200, metrics::kExpositionType, parts_.metrics.expose());
+  if (path.starts_with(dialects::VirgaApi::kPrefix)) {
+    auto response = co_await parts_.virga.handle(request);
+    co_return response;
+  }
   if (path.starts_with(dialects::aws::PackageLinks::kPrefix)) {
     auto response = co_await parts_.packages.handle(request);
     co_return response;

@@ -7,6 +7,7 @@
 #include "virga/dialects/aws/aws_api.h"
 #include "virga/dialects/aws/lambda/package_links.h"
 #include "virga/dialects/aws/url/function_urls.h"
+#include "virga/dialects/virga/virga_api.h"
 #include "virga/http/server.h"
 #include "virga/telemetry/metrics.h"
 
@@ -26,6 +27,7 @@ class Gateway final : public http::Handler {
     dialects::aws::FunctionUrls& urls;
     dialects::aws::AwsApi& aws;
     dialects::aws::PackageLinks& packages;
+    dialects::VirgaApi& virga;
     metrics::Registry& metrics;
     std::function<bool()> is_ready;
   };

@@ -5,10 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "virga/cli/daemon.h"
 #include "virga/cli/dev_session.h"
 #include "virga/cli/manifest.h"
 #include "virga/cli/options.h"
-#include "virga/cli/shutdown.h"
 #include "virga/cli/verbs/all.h"
 #include "virga/io/loop.h"
 #include "virga/io/signals.h"
@@ -56,7 +56,7 @@ class Dev final : public Verb {
     auto data = options.data_directory;
     VIRGA_TRY_ASSIGN(auto loop, io::Loop::create());
     VIRGA_TRY_ASSIGN(auto signals, io::Signals::create(*loop, {SIGINT, SIGTERM}));
-    VIRGA_TRY_ASSIGN(auto server, server::Server::create(*loop, std::move(options)));
+    VIRGA_TRY_ASSIGN(auto server, start(*loop, std::move(options)));
     auto output = shared_.json ? Output::Json : Output::Text;
     DevSession session({*loop, *server, console, output, data, std::move(functions)});
     io::run_until_done(*loop, serve_until_signal(*loop, signals, *server, session));

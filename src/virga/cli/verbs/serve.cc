@@ -5,8 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "virga/cli/daemon.h"
 #include "virga/cli/options.h"
-#include "virga/cli/shutdown.h"
 #include "virga/cli/verbs/all.h"
 #include "virga/io/loop.h"
 #include "virga/io/signals.h"
@@ -69,7 +69,7 @@ class Serve final : public Verb {
     VIRGA_TRY_ASSIGN(auto loop, io::Loop::create());
     VIRGA_TRY_ASSIGN(auto signals, io::Signals::create(*loop, {SIGINT, SIGTERM}));
     auto data = options.data_directory;
-    VIRGA_TRY_ASSIGN(auto server, server::Server::create(*loop, std::move(options)));
+    VIRGA_TRY_ASSIGN(auto server, start(*loop, std::move(options)));
     print_ready(console.out, *server, data);
     io::run_until_done(*loop, serve_until_signal(*loop, signals, *server));
     log::info("stopped");

@@ -1,4 +1,4 @@
-#include "virga/cli/shutdown.h"
+#include "virga/cli/daemon.h"
 
 #include <unistd.h>
 
@@ -14,6 +14,12 @@ io::Task<void> end_at_second_signal(io::Signals& signals) {
 }
 
 }  // namespace
+
+Result<std::unique_ptr<server::Server>> start(io::Loop& loop, server::Options options) {
+  auto server = server::Server::create(loop, std::move(options));
+  if (server || server.error().code() != ErrorCode::Unavailable) return server;
+  return fail(ErrorCode::Conflict, server.error().message());
+}
 
 io::Task<void> stop(io::Loop& loop, io::Signals& signals, server::Server& server) {
   io::TaskGroup group(loop);
