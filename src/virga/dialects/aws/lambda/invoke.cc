@@ -6,6 +6,7 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
 #include "virga/dialects/json/cursor.h"
+#include "virga/dialects/virga/phases.h"
 
 // Invoke, and the older InvokeAsync.
 namespace virga::dialects::aws::lambda {
@@ -82,6 +83,7 @@ http::Response outcome_response(model::Outcome outcome, const std::string& execu
   response.add("Content-Type", "application/json");
   response.add("X-Amz-Executed-Version", executed_version);
   if (outcome.fault != model::Fault::None) response.add("X-Amz-Function-Error", "Unhandled");
+  response.add(kPhasesField, format_phases(outcome.phases));
   if (!outcome.log_tail.empty()) response.add("X-Amz-Log-Result", to_base64(outcome.log_tail));
   response.body = std::move(outcome.payload);
   return response;

@@ -11,6 +11,7 @@
 #include "virga/dialects/aws/url/cors.h"
 #include "virga/dialects/aws/url/response.h"
 #include "virga/dialects/json/text.h"
+#include "virga/dialects/virga/phases.h"
 
 namespace virga::dialects::aws {
 namespace {
@@ -157,7 +158,9 @@ io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std:
   std::string request_id = invocation.id.text();
   std::string trace = invocation.trace_id;
   auto outcome = co_await parts_.invoker.invoke(std::move(found->resolved), std::move(invocation));
+  std::string phases = outcome && outcome->is_cold() ? format_phases(outcome->phases) : std::string();
   http::Response response = outcome ? to_response(std::move(*outcome)) : refuse(outcome.error());
+  if (!phases.empty()) response.add(kPhasesField, phases);
   response.add("x-amzn-RequestId", request_id);
   response.add("X-Amzn-Trace-Id", trace);
   if (config.cors) apply_cors(response, request, *config.cors);
