@@ -113,7 +113,7 @@ const char kServeExamples[] =
     "\n"
     "The data folder, unless given: $VIRGA_DATA, else /var/lib/virga if it can be written, else ~/.virga.\n"
     "The first start makes a root key and keeps it there in root-key.json (mode 0600).\n"
-    "SIGINT and SIGTERM let running calls end; a second one ends at once.\n";
+    "SIGINT and SIGTERM stop it in order, with the calls that run; a second one ends it at once.\n";
 
 std::unique_ptr<Verb> make_serve() {
   return std::make_unique<Serve>();
