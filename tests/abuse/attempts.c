@@ -1,10 +1,11 @@
-// Hostile attempts in native code. Each prints one line: NAME VERDICT ERRNO DETAIL. The verdict is what the attempt saw;
-// run.py judges from outside and compares with the same attempts where nothing holds them.
+// Hostile attempts in native code. Each prints one line: NAME VERDICT ERRNO DETAIL. The verdict is what the attempt
+// saw; run.py judges from outside and compares with the same attempts where nothing holds them.
 //
 //   attempts all          every attempt that returns
 //   attempts NAME         one of those that hang, crash, flood or end
 //
-// SECRET: a host path the sandbox must not reach. VICTIM: a host pid. PORT, ABSTRACT: host sockets. EXTRA environment only.
+// SECRET: a host path the sandbox must not reach. VICTIM: a host pid. PORT, ABSTRACT: host sockets. EXTRA environment
+// only.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -38,73 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void verdict(const char* name, int allowed, int error, const char* detail) {
-  printf("%s %s %d %s\n", name, allowed ? "allowed" : "blocked", allowed ? 0 : error, detail ? detail : "");
-  fflush(stdout);
-}
-
-// An attempt that succeeded, judged by a system call's result.
-static void by_result(const char* name, long result) { verdict(name, result >= 0, errno, NULL); }
-// An attempt whose arguments the kernel would refuse anyway: anything but "you may not" means that it was let through.
-static void by_reach(const char* name, long result) {
-  int stopped = result < 0 && (errno == EPERM || errno == ENOSYS || errno == EACCES);
-  verdict(name, !stopped, errno, result < 0 ? strerror(errno) : "");
-}
-
-static void reads(const char* name, const char* path) {
-  char buffer[256];
-  int fd = open(path, O_RDONLY);
-  long size = fd < 0 ? -1 : read(fd, buffer, sizeof(buffer));
-  verdict(name, size > 0, fd < 0 ? errno : 0, size == 0 ? "empty" : NULL);
-  if (fd >= 0) close(fd);
-}
-
-static void opens_for_write(const char* name, const char* path) {
-  int fd = open(path, O_WRONLY);
-  verdict(name, fd >= 0 || errno == ETXTBSY, errno, NULL);  // ETXTBSY: permission was there, it only runs just now
-  if (fd >= 0) close(fd);
-}
-
-static void creates(const char* name, const char* path) {
-  int fd = open(path, O_WRONLY | O_CREAT, 0600);
-  by_result(name, fd);
-  if (fd >= 0) {
-    close(fd);
-    unlink(path);
-  }
-}
-
-static void opens_socket(const char* name, int domain, int type, int protocol) {
-  int fd = socket(domain, type, protocol);
-  by_result(name, fd);
-  if (fd >= 0) close(fd);
-}
-
-static void connects(const char* name, const char* address, int port) {
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  inet_pton(AF_INET, address, &to.sin_addr);
-  struct timeval patience = {1, 0};
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-  by_result(name, connect(fd, (struct sockaddr*)&to, sizeof(to)));
-  close(fd);
-}
-
-// In a child, because success changes the caller. 0: allowed; 1: blocked with the errno told through a pipe.
-#define IN_CHILD(name, expression)                                                                 \
-  do {                                                                                             \
-    fflush(stdout);                                                                                \
-    pid_t child = fork();                                                                          \
-    if (child == 0) {                                                                              \
-      errno = 0;                                                                                   \
-      long result = (long)(expression);                                                            \
-      _exit(result >= 0 ? 0 : (errno == 0 || errno > 200 ? 250 : errno));                           \
-    }                                                                                              \
-    int status = 0;                                                                                \
-    waitpid(child, &status, 0);                                                                    \
-    if (WIFSIGNALED(status)) verdict(name, 0, WTERMSIG(status), "signal");                         \
-    else verdict(name, WEXITSTATUS(status) == 0, WEXITSTATUS(status), NULL);                       \
-  } while (0)
+#include "verdict.h"
 
 static long clone_with(unsigned long flags) {
   long child = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0);
@@ -206,7 +141,9 @@ static long call_int80(void) {
   __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
   return result;
 }
-static long call_x32(void) { return syscall(0x40000000 | SYS_getpid); }
+static long call_x32(void) {
+  return syscall(0x40000000 | SYS_getpid);
+}
 #endif
 
 static void links_and_roots(const char* secret) {
