@@ -184,6 +184,21 @@ class RefusedStarts(unittest.TestCase):
             self.assertIn("--runtimes", said)
 
 
+class Repair(unittest.TestCase):
+    def test_there_is_nothing_to_repair_in_a_whole_folder(self):
+        with Virga() as virga:
+            virga.create_node("hello", HELLO)
+            command = [PROGRAM, "repair", "--data", virga.data, "--json"]
+            busy = subprocess.run(command, capture_output=True, text=True, timeout=20)
+            self.assertNotEqual(busy.returncode, 0)
+            self.assertIn(str(virga.process.pid), busy.stdout + busy.stderr)
+            virga.stop()
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+            self.assertEqual(json.loads(done.stdout)["set_aside"], [])
+            virga.start()
+            self.assertEqual(len(virga.client("lambda").list_functions()["Functions"]), 1)
+
+
 class MissingParts(unittest.TestCase):
     def test_a_missing_interpreter_is_named_with_its_fix(self):
         with tempfile.TemporaryDirectory() as folder:

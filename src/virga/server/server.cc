@@ -30,6 +30,8 @@
 namespace virga::server {
 namespace {
 
+// A package that nothing uses yet may belong to a deployment that was cut off and comes again.
+constexpr std::chrono::hours kPackageRest{1};
 constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
 
 // One instance for every 64 MiB of memory: most functions use less, and what uses more is held by its own limit.
@@ -112,6 +114,10 @@ Result<> Server::State::open_data() {
   blobs.emplace(std::move(opened));
   catalog::Catalog::Parts parts{*store, *blobs, loop.clock(), system_random(), options.data_directory + "/packages"};
   VIRGA_TRY_ASSIGN(catalog, catalog::Catalog::open(parts));
+  // Before anything runs from a tree: nothing is in use yet.
+  auto collected = catalog->collect_packages(loop.clock().wall() - kPackageRest, [](const auto&) { return false; });
+  if (!collected) return fail(std::move(collected).error());
+  if (*collected > 0) log::info("unused packages removed", {{"count", *collected}});
   if (options.key_id.empty()) {
     VIRGA_TRY_ASSIGN(key, load_or_make_root_key(options.data_directory));
   } else {
@@ -149,9 +155,11 @@ Result<> Server::State::build() {
   deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker});
 
   dialects::aws::Account account{options.region, options.account, url};
-  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account, key});
+  aws.emplace(
+      AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account, key});
   virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *logs, loop, VIRGA_VERSION});
-  gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics, [this] { return is_ready; }});
+  gateway.emplace(
+      gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics, [this] { return is_ready; }});
   http.emplace(loop, *gateway);
   count_http(metrics, *http);
   // Nothing can fail any more: from here on stop() is needed.

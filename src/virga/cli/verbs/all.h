@@ -21,6 +21,8 @@ extern const char kLogsExamples[];
 std::unique_ptr<Verb> make_logs();
 extern const char kRemoveExamples[];
 std::unique_ptr<Verb> make_remove();
+extern const char kRepairExamples[];
+std::unique_ptr<Verb> make_repair();
 extern const char kServeExamples[];
 std::unique_ptr<Verb> make_serve();
 

@@ -1,0 +1,19 @@
+#include "virga/server/repair.h"
+
+#include <filesystem>
+
+#include "virga/catalog/catalog.h"
+#include "virga/store/rocksdb/rocksdb_store.h"
+
+namespace virga::server {
+
+Result<std::vector<std::string>> repair(const std::string& data_directory) {
+  std::error_code error;
+  if (!std::filesystem::exists(data_directory, error)) {
+    return fail(ErrorCode::NotFound, data_directory + " does not exist: name the data folder with --data DIR");
+  }
+  VIRGA_TRY_ASSIGN(auto store, store::open_rocksdb(data_directory));
+  return catalog::Catalog::set_aside_damaged(*store);
+}
+
+}  // namespace virga::server
