@@ -105,7 +105,6 @@ Server::~Server() = default;
 
 Result<> Server::State::open_data() {
   const auto& data = options.data_directory;
-  VIRGA_TRY(os::make_directories(data, 0700));
   std::error_code error;
   options.data_directory = std::filesystem::canonical(data, error).string();
   if (error) return fail(ErrorCode::Internal, data + ": " + error.message());
@@ -175,6 +174,7 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) 
   auto& state = *server->state_;
   state.options = std::move(options);
   metrics::add_process_metrics(state.metrics);
+  VIRGA_TRY(os::make_directories(state.options.data_directory, 0700));
   raise_open_files();
   sandbox::Helper::Options helping;
   helping.state_directory = state.options.data_directory;

@@ -4,8 +4,10 @@
 //   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS STATE_DIRECTORY     descriptor 3: the socket to the daemon
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -75,6 +77,24 @@ struct Arguments {
   std::string state_directory;
 };
 
+// One helper for each state folder: the helper of a daemon that was killed is still tidying up when the next daemon
+// starts, and what it removes has the same names. The lock is the kernel's and ends with the process.
+Result<os::Descriptor> wait_for_the_last_helper(const std::string& state_directory) {
+  os::Descriptor folder(::open(state_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid() && errno == ENOENT) return folder;  // nothing was ever started for it
+  if (!folder.valid()) return os::fail_errno("open", state_directory);
+  constexpr int kRounds = 1000;
+  for (int round = 0; ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0; ++round) {
+    if (errno != EWOULDBLOCK) return os::fail_errno("lock", state_directory);
+    if (round == kRounds) {
+      return fail(ErrorCode::Conflict,
+                  "another virga-spawn still works for " + state_directory + " after 10 s: end it, then start again");
+    }
+    ::poll(nullptr, 0, 10);
+  }
+  return folder;
+}
+
 Result<> run(const Arguments& arguments) {
   reset_signals();
   ::setsid();  // a Ctrl-C in the daemon's terminal is the daemon's business
@@ -85,6 +105,7 @@ Result<> run(const Arguments& arguments) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
+  VIRGA_TRY_ASSIGN(auto lock, wait_for_the_last_helper(arguments.state_directory));
   // Groups first: without root, the files of a delegated subtree belong to the user outside.
   auto cgroups = Cgroups::open(arguments.state_directory);
   if (!cgroups && arguments.is_root) return fail(cgroups.error().with_context("no cgroups for the limits"));
