@@ -34,7 +34,7 @@ class Boto3(unittest.TestCase):
     def test_sts(self):
         identity = self.virga.client("sts").get_caller_identity()
         self.assertEqual((identity["Account"], identity["Arn"]), ("000000000000", "arn:aws:iam::000000000000:root"))
-        self.refused("InvalidClientTokenId", self.virga.client("sts", key_id="nobody").get_caller_identity)
+        self.refused("SignatureDoesNotMatch", self.virga.client("sts", key_id="nobody").get_caller_identity)
 
     def test_errors_are_the_exceptions_of_the_model(self):
         with self.assertRaises(self.aws.exceptions.ResourceNotFoundException) as caught:

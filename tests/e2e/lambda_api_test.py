@@ -40,7 +40,7 @@ class LambdaApi(unittest.TestCase):
         return answer, json.loads(answer["Payload"].read() or "null")
 
     def test_refuses_who_is_not_known(self):
-        self.refused("UnrecognizedClientException", self.virga.client("lambda", key_id="nobody").list_functions)
+        self.refused("InvalidSignatureException", self.virga.client("lambda", key_id="nobody").list_functions)
         self.assertEqual(request(self.virga.url + "/2015-03-31/functions").status, 403)
 
     def test_refuses_what_is_not_there_or_wrong(self):

@@ -18,7 +18,7 @@ AwsDialect::AwsDialect(Parts parts)
       sts_(parts.account),
       api_({verifier_, lambda_, sts_, parts.random}),
       urls_({parts.catalog, parts.invoker, parts.clock, parts.random, parts.account,
-             [this](const http::Request& request) { return url_caller(request); }}) {}
+             [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}
 
 std::optional<UrlCaller> AwsDialect::url_caller(const http::Request& request) {
   auto identity = verifier_.verify(request, sigv4_rules("lambda"));

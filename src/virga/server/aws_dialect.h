@@ -22,6 +22,7 @@ class AwsDialect {
     Random& random;
     dialects::aws::Account account;
     const RootKey& key;
+    dialects::aws::WithoutUrl without_url;
   };
   explicit AwsDialect(Parts parts);
 

@@ -154,8 +154,9 @@ Result<> Server::State::build() {
   deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker});
 
   dialects::aws::Account account{options.region, options.account, url};
-  aws.emplace(
-      AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account, key});
+  auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
+  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account,
+                                key, without_url});
   virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *logs, loop, VIRGA_VERSION});
   gateway.emplace(
       gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics, [this] { return is_ready; }});

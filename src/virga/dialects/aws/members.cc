@@ -116,7 +116,9 @@ std::optional<std::int64_t> Members::integer(std::string_view name, Range range)
   if (value == nullptr) return std::nullopt;
   if (auto number = value->if_int64()) return check_range(violations_, label(name), *number, range);
   // A number without a fraction may be written as 128.0; one that fits no int64 is out of every range here.
-  if (auto number = value->if_double(); number && *number > -1e15 && *number < 1e15) {
+  if (auto number = value->if_double()) {
+    if (*number >= 1e15) return check_range(violations_, label(name), INT64_MAX, range);
+    if (*number <= -1e15) return check_range(violations_, label(name), INT64_MIN, range);
     auto whole = static_cast<std::int64_t>(*number);
     if (static_cast<double>(whole) == *number) return check_range(violations_, label(name), whole, range);
   }
