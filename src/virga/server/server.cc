@@ -22,6 +22,7 @@
 #include "virga/server/keys.h"
 #include "virga/server/paths.h"
 #include "virga/store/blob_store.h"
+#include "virga/store/data_lock.h"
 #include "virga/store/rocksdb/rocksdb_store.h"
 #include "virga/telemetry/log.h"
 #include "virga/telemetry/metrics.h"
@@ -176,6 +177,11 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) 
   state.options = std::move(options);
   metrics::add_process_metrics(state.metrics);
   VIRGA_TRY(os::make_directories(state.options.data_directory, 0700));
+  {
+    // Asked before the helper is started, which waits for another one of the same folder: a daemon that runs is not one
+    // that is ending. The store takes the lock for good.
+    VIRGA_TRY_ASSIGN(auto free, store::DataLock::acquire(state.options.data_directory));
+  }
   raise_open_files();
   sandbox::Helper::Options helping;
   helping.state_directory = state.options.data_directory;
