@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::size_t kSlots = 1024;  // of the timer wheel: 10 s at kTick; later deadlines go round again
 constexpr int kEventsPerRound = 256;
+constexpr std::uint32_t kReads = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr int kJoinedRounds = 8;  // looks at the kernel that make one round at the most
 
 }  // namespace
 
@@ -53,6 +55,8 @@ struct Loop::State {
   // Watches that are unwatched while their events of this round are still in the array.
   std::array<epoll_event, kEventsPerRound> events;
   int event_count = 0;
+  int event_count_seen = 0;  // in this look at the kernel
+  int joined_rounds = 0;     // looks since the work at the end of a round was last done
   int event_index = 0;
 
   std::uint64_t tick_of(SteadyTime time) const {
@@ -116,10 +120,20 @@ void Loop::resume_soon(std::coroutine_handle<> handle) {
 
 Result<> Loop::watch(internal::Watch& watch) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.events = kReads;
   event.data.ptr = &watch;
   if (::epoll_ctl(state_->epoll.get(), EPOLL_CTL_ADD, watch.fd, &event) != 0) return os::fail_errno("epoll_ctl add");
   return {};
+}
+
+void Loop::watch_writes(internal::Watch& watch) {
+  if (watch.watches_writes) return;
+  watch.watches_writes = true;
+  epoll_event event{};
+  event.events = kReads | EPOLLOUT;
+  event.data.ptr = &watch;
+  // Reports at once what holds already. It cannot fail for a descriptor that is watched.
+  ::epoll_ctl(state_->epoll.get(), EPOLL_CTL_MOD, watch.fd, &event);
 }
 
 void Loop::unwatch(internal::Watch& watch) {
@@ -168,7 +182,7 @@ void Loop::run() {
     int count = ::epoll_wait(state.epoll.get(), state.events.data(), kEventsPerRound, timeout);
     VIRGA_ASSERT(count >= 0 || errno == EINTR);
     state.now = state.clock.steady();
-    state.event_count = count < 0 ? 0 : count;
+    state.event_count = state.event_count_seen = count < 0 ? 0 : count;
     bool woken = false;
     for (state.event_index = 0; state.event_index < state.event_count;) {
       auto event = state.events[static_cast<std::size_t>(state.event_index++)];
@@ -229,6 +243,10 @@ void Loop::run() {
     state.soon_now.swap(state.soon);
     for (auto handle : state.soon_now) handle.resume();
     state.soon_now.clear();
+    // As long as the kernel has more at once, the round goes on: what is gathered for its end grows with the load.
+    bool has_more = state.event_count_seen > 0 && ++state.joined_rounds < kJoinedRounds;
+    if (has_more || state.end_of_round.empty()) continue;
+    state.joined_rounds = 0;
     state.end_of_round_now.swap(state.end_of_round);
     for (auto& work : state.end_of_round_now) work();
     state.end_of_round_now.clear();

@@ -45,6 +45,7 @@ struct Watch {
   int fd = -1;
   bool readable = true;
   bool writable = true;
+  bool watches_writes = false;
   // The other side has ended. No further edge will come, so what is left to read must be read up to its end.
   bool ended = false;
   // Called inside the loop after the flags changed.
@@ -68,7 +69,8 @@ class Loop {
   void run();
   void stop();                            // any thread
   void post(std::function<void()> work);  // any thread; runs in a later round
-  // Runs at the end of this round, before the loop waits again: where what a round gathered is written out at once.
+  // Runs at the end of this round, before the loop waits again: where what a round gathered is written out at once. A
+  // round goes on while the kernel has more events at once, up to a bound.
   void at_end_of_round(std::function<void()> work);
   // Resumes in this round, after the events already taken from the kernel.
   void resume_soon(std::coroutine_handle<> handle);
@@ -79,6 +81,9 @@ class Loop {
 
   // For the types of io/ only.
   Result<> watch(internal::Watch& watch);
+  // From here on `writable` is told as well. Asked for only when a write found no room: on a Unix socket every read of
+  // the other side makes room, and would wake this loop for nothing.
+  void watch_writes(internal::Watch& watch);
   void unwatch(internal::Watch& watch);
   void arm(internal::TimerNode& timer, Deadline deadline);
   void disarm(internal::TimerNode& timer);

@@ -54,7 +54,10 @@ class Readiness {
   Awaiter writable(Deadline deadline = Deadline::never()) { return Awaiter(*this, Side::Write, deadline); }
   // Tell what an operation found: nothing more to read, no more room to write.
   void drained() { watch_.readable = watch_.ended; }
-  void filled() { watch_.writable = false; }
+  void filled() {
+    watch_.writable = false;
+    loop_.watch_writes(watch_);
+  }
   bool may_read() const { return watch_.readable; }
 
   // True once the kernel said that the other side has closed, or half closed. Costs nothing; bytes may be left to read.
