@@ -188,7 +188,7 @@ void Pool::record(runtime::Call& call) {
   parts_.figures.count(cells_, version_->function, outcome);
   ledger::LogRecord log;
   log.time = parts_.loop.clock().wall();
-  log.id = call.invocation.id;
+  log.id = std::move(call.invocation.id);  // nobody asks for it any more
   log.version = version_->number.text();
   log.text = std::move(call.log);
   log.report.duration = outcome.phases.run;

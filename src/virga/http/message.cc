@@ -19,6 +19,9 @@ void Request::on_peer_gone(std::function<void()> work) const {
   if (connection != nullptr) connection->on_end(std::move(work));
 }
 
+// Bytes of a response's fields that cost one allocation.
+constexpr std::size_t kUsualFields = 224;
+
 bool Response::add(std::string_view name, std::string_view value) {
   constexpr std::array<std::string_view, 7> kOwn{"date",    "connection", "content-length", "transfer-encoding",
                                                  "upgrade", "keep-alive", "trailer"};
@@ -27,7 +30,7 @@ bool Response::add(std::string_view name, std::string_view value) {
     return false;
   }
   if (std::ranges::any_of(kOwn, [&](std::string_view own) { return equals_ignoring_case(name, own); })) return false;
-  fields.reserve(fields.size() + name.size() + value.size() + 4);
+  if (fields.empty()) fields.reserve(kUsualFields);
   fields.append(name).append(": ").append(value).append("\r\n");
   return true;
 }

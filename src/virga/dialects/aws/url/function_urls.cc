@@ -119,9 +119,16 @@ std::optional<FunctionUrls::Found> FunctionUrls::find(std::string_view target) {
 std::string FunctionUrls::trace_id(const http::Request& request, std::int64_t now_ms) {
   std::string_view given = request.field("x-amzn-trace-id");
   if (!given.empty()) return std::string(given);
-  std::array<std::uint8_t, 12> bytes;
-  parts_.random.fill(bytes);
-  return fmt::format("Root=1-{:08x}-{}", now_ms / 1000, to_hex(bytes));
+  // Root=1-, 8 digits of the time, a dash, 24 random digits.
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string id = "Root=1-00000000-000000000000000000000000";
+  auto put = [&id](std::size_t at, std::uint64_t value, int digits) {
+    for (int i = digits; i-- > 0; value >>= 4) id[at + static_cast<std::size_t>(i)] = kDigits[value & 15];
+  };
+  put(7, static_cast<std::uint64_t>(now_ms / 1000), 8);
+  put(16, parts_.random.next(), 16);
+  put(32, parts_.random.next(), 8);
+  return id;
 }
 
 io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std::string_view target,
@@ -155,14 +162,16 @@ io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std:
                                         found->resolved.alias ? std::string_view(found->resolved.alias->text()) : "");
   append_url_event(invocation.payload, UrlEvent{request, path, found->id, invocation.id.text(), invocation.trace_id,
                                                 time_.at(now_ms), now_ms, caller ? &*caller : nullptr});
-  std::string request_id = invocation.id.text();
-  std::string trace = invocation.trace_id;
+  // Both are made here or came as a valid field of the request.
+  std::string own_fields;
+  own_fields.reserve(160);
+  own_fields.append("x-amzn-RequestId: ").append(invocation.id.text());
+  own_fields.append("\r\nX-Amzn-Trace-Id: ").append(invocation.trace_id).append("\r\n");
   auto outcome = co_await parts_.invoker.invoke(std::move(found->resolved), std::move(invocation));
   std::string phases = outcome && outcome->is_cold() ? format_phases(outcome->phases) : std::string();
   http::Response response = outcome ? to_response(std::move(*outcome)) : refuse(outcome.error());
   if (!phases.empty()) response.add(kPhasesField, phases);
-  response.add("x-amzn-RequestId", request_id);
-  response.add("X-Amzn-Trace-Id", trace);
+  response.fields.append(own_fields);
   if (config.cors) apply_cors(response, request, *config.cors);
   co_return response;
 }
