@@ -103,6 +103,7 @@ class Process:
                                             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
         self.number = 0
         self.bytes = bytearray()
+        self.said_last = False
         self.logs = {}  # invocation number -> LOG texts not yet handed out
 
     def __enter__(self):
@@ -141,7 +142,8 @@ class Process:
         while True:
             if len(self.bytes) >= HEADER.size:
                 size, kind, flags, reserved, number = HEADER.unpack_from(self.bytes)
-                if flags or reserved:
+                self.said_last = self.said_last or flags == 1  # an answer with which the process ends
+                if flags not in ((0, 1) if kind in (RESULT, ERROR) else (0,)) or reserved:
                     raise AssertionError(f"frame of type {kind} with flags {flags} and reserved {reserved}")
                 if len(self.bytes) >= HEADER.size + size:
                     body = bytes(self.bytes[HEADER.size:HEADER.size + size])

@@ -1,6 +1,7 @@
 """The loop: bind, then one invocation after the other."""
 
 import _struct
+import gc
 import os
 import sys
 import time
@@ -11,7 +12,8 @@ from .log import Log
 
 _INVOKE = _struct.Struct("<QHHHHII")  # deadline; sizes of request id, ARN, trace id, tenant id, client context, identity
 _unpack_invoke = _INVOKE.unpack_from
-_TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+_TRACE_KEY = b"_X_AMZN_TRACE_ID"
+_environment = os.environ._data  # what os.environ keeps its encoded variables in, since Python 3.0
 _TOO_LARGE = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
 
 
@@ -97,6 +99,8 @@ class Runtime:
         except BaseException as error:
             return self._refuse(errors.report(error, None), 1)
         self._log.finish_lines()
+        # What is loaded stays: the collector need not look through it again and again.
+        gc.freeze()
         self._channel.write(frames.READY, 0, b"")
         return None
 
@@ -178,11 +182,15 @@ class Runtime:
             self._log.send(self._errors.describe(report))
 
     def _set_trace(self, trace_id):
+        # Every invocation has another one: what `os.environ[...] = ` does, without its detours.
         self._trace_id = trace_id
         if trace_id:
-            os.environ[_TRACE_VARIABLE] = trace_id
+            value = trace_id.encode("latin-1")
+            _environment[_TRACE_KEY] = value
+            os.putenv(_TRACE_KEY, value)
         else:
-            os.environ.pop(_TRACE_VARIABLE, None)
+            _environment.pop(_TRACE_KEY, None)
+            os.unsetenv(_TRACE_KEY)
 
 
 def _to_json(value):
