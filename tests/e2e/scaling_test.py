@@ -1,0 +1,116 @@
+"""How many instances there are: calls that wait get more of them, updates and deletions lose none, metrics tell."""
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+import unittest
+
+from virga import ROLE, Virga, main, request, zip_of
+
+SLEEPER = "import time\ndef handler(event, context):\n  time.sleep(float(event.get('seconds', 0)))\n  return 'slept'\n"
+
+
+def metric(virga, name):
+    text = request(virga.url + "/metrics").text
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
+
+
+class Scaling(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.virga = Virga()
+        cls.virga.start()
+        cls.addClassCleanup(cls.virga.stop)
+        cls.api = cls.virga.client("lambda", retries={"max_attempts": 0}, max_pool_connections=50)
+
+    def create(self, name, files, runtime="python3.11", handler="app.handler", **options):
+        self.api.create_function(FunctionName=name, Runtime=runtime, Handler=handler, Role=ROLE, Timeout=30,
+                                 Code={"ZipFile": zip_of(files)}, **options)
+
+    def test_slow_calls_run_side_by_side(self):
+        self.create("sleeper", {"app.py": SLEEPER})
+        answers = []
+
+        def call():
+            answer = self.api.invoke(FunctionName="sleeper", Payload=b'{"seconds": 2}')
+            answers.append(answer["Payload"].read())
+
+        began = time.monotonic()
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.monotonic() - began
+        self.assertEqual(answers, [b'"slept"'] * 8)
+        self.assertLess(took, 8, "eight calls of two seconds, one after the other, take sixteen")
+        self.assertGreater(metric(self.virga, "virga_instances_idle"), 3)
+
+    def test_short_calls_do_not_start_a_herd(self):
+        self.create("short", {"index.js": "exports.handler = async () => 'ok';"}, "nodejs20.x", "index.handler")
+        url = self.api.create_function_url_config(FunctionName="short", AuthType="NONE")["FunctionUrl"]
+        self.assertEqual(request(url).status, 200)
+        before = metric(self.virga, "virga_cold_starts_total")
+
+        def calls():
+            for _ in range(100):
+                self.assertEqual(request(url).status, 200)
+
+        threads = [threading.Thread(target=calls) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertLessEqual(metric(self.virga, "virga_cold_starts_total") - before, 3)
+
+    def test_updates_fail_no_call(self):
+        source = "exports.handler = async () => 'version %d';"
+        self.create("changing", {"index.js": source % 0}, "nodejs20.x", "index.handler")
+        url = self.api.create_function_url_config(FunctionName="changing", AuthType="NONE")["FunctionUrl"]
+        seen, stop = set(), threading.Event()
+
+        def call():
+            while not stop.is_set():
+                answer = request(url)
+                seen.add((answer.status, answer.text))
+
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for version in range(1, 6):
+            self.api.update_function_code(FunctionName="changing", ZipFile=zip_of({"index.js": source % version}))
+            deadline = time.monotonic() + 10
+            while (200, f"version {version}") not in seen:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(seen, {(200, f"version {n}") for n in range(6)})
+
+    def test_deleting_ends_the_instances(self):
+        self.create("gone", {"app.py": SLEEPER})
+        self.api.invoke(FunctionName="gone")
+        sandboxes = metric(self.virga, "virga_instances_idle")
+        self.api.delete_function(FunctionName="gone")
+        deadline = time.monotonic() + 10
+        while metric(self.virga, "virga_instances_idle") >= sandboxes:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def test_metrics_are_what_prometheus_expects(self):
+        if not shutil.which("promtool"):
+            self.skipTest("promtool is not installed (Debian: apt-get install prometheus)")
+        text = request(self.virga.url + "/metrics").text
+        done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for name in ("virga_invocations_total", "virga_invocation_errors_total", "virga_throttles_total",
+                     "virga_invocation_phase_seconds", "virga_instances_idle", "virga_http_requests_total",
+                     "process_resident_memory_bytes"):
+            self.assertIn(f"# TYPE {name} ", text)
+
+
+if __name__ == "__main__":
+    main()
