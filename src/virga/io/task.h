@@ -30,74 +30,84 @@ struct PromiseBase {
   void unhandled_exception() noexcept { std::terminate(); }
 };
 
+// The part of a task that does not depend on its value: owns the coroutine and starts it when it is awaited.
+template <typename Promise>
+class TaskHandle {
+ public:
+  TaskHandle(TaskHandle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  TaskHandle& operator=(TaskHandle&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~TaskHandle() {
+    if (handle_) handle_.destroy();
+  }
+
+  bool await_ready() const noexcept { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
+    handle_.promise().continuation = awaiting;
+    return handle_;
+  }
+
+ protected:
+  explicit TaskHandle(Promise& promise) : handle_(std::coroutine_handle<Promise>::from_promise(promise)) {}
+  Promise& promise() { return handle_.promise(); }
+
+ private:
+  std::coroutine_handle<Promise> handle_;
+};
+
+template <typename T>
+struct Promise;
+
 }  // namespace internal
 
 // A coroutine that runs when it is awaited and belongs to one loop. Awaiting it gives its value; a task that is dropped
 // before it ran does nothing. It is moved, awaited once, and must not be destroyed while it is suspended in the middle,
 // unless everything it waits for is gone too.
 template <typename T = void>
-class [[nodiscard]] Task {
+class [[nodiscard]] Task : public internal::TaskHandle<internal::Promise<T>> {
  public:
-  struct promise_type : internal::PromiseBase {
-    std::optional<T> value;
-    Task get_return_object() { return Task(std::coroutine_handle<promise_type>::from_promise(*this)); }
-    template <typename U>
-    void return_value(U&& result) {
-      value.emplace(std::forward<U>(result));
-    }
-  };
+  using promise_type = internal::Promise<T>;
+  explicit Task(promise_type& promise) : internal::TaskHandle<promise_type>(promise) {}
 
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  Task& operator=(Task&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-  ~Task() {
-    if (handle_) handle_.destroy();
-  }
-
-  bool await_ready() const noexcept { return false; }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
-    handle_.promise().continuation = awaiting;
-    return handle_;
-  }
   T await_resume() {
-    VIRGA_ASSERT(handle_.promise().value.has_value());
-    return std::move(*handle_.promise().value);
+    VIRGA_ASSERT(this->promise().value.has_value());
+    return std::move(*this->promise().value);
   }
-
- private:
-  explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
-  std::coroutine_handle<promise_type> handle_;
 };
 
 template <>
-class [[nodiscard]] Task<void> {
+class [[nodiscard]] Task<void> : public internal::TaskHandle<internal::Promise<void>> {
  public:
-  struct promise_type : internal::PromiseBase {
-    Task get_return_object() { return Task(std::coroutine_handle<promise_type>::from_promise(*this)); }
-    void return_void() noexcept {}
-  };
+  using promise_type = internal::Promise<void>;
+  explicit Task(promise_type& promise) : internal::TaskHandle<promise_type>(promise) {}
 
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  Task& operator=(Task&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-  ~Task() {
-    if (handle_) handle_.destroy();
-  }
-
-  bool await_ready() const noexcept { return false; }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
-    handle_.promise().continuation = awaiting;
-    return handle_;
-  }
   void await_resume() noexcept {}
-
- private:
-  explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
-  std::coroutine_handle<promise_type> handle_;
 };
+
+namespace internal {
+
+template <typename T>
+struct Promise : PromiseBase {
+  std::optional<T> value;
+  Task<T> get_return_object() { return Task<T>(*this); }
+  template <typename U>
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
+};
+
+template <>
+struct Promise<void> : PromiseBase {
+  Task<void> get_return_object();
+  void return_void() noexcept {}
+};
+
+inline Task<void> Promise<void>::get_return_object() {
+  return Task<void>(*this);
+}
+
+}  // namespace internal
 
 }  // namespace virga::io
