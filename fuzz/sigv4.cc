@@ -46,8 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       clock);
 
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  // libFuzzer watches comparisons, and may learn the secret from those below: a message that quotes the input then holds
-  // it without any leak.
+  // libFuzzer watches comparisons, and may learn the secret from those below: a message that quotes the input then
+  // holds it without any leak.
   if (bytes.find(secret) != std::string_view::npos) return 0;
   http::Request request;
   request.method = take_line(bytes);

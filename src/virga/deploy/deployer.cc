@@ -22,7 +22,8 @@ io::Task<Result<model::Package>> Deployer::add_package(std::string archive) {
   if (parts_.catalog.packages().is_unpacked(id)) co_return package;
 
   using StagingPointer = std::shared_ptr<catalog::Staging>;  // shared: std::function must be copyable
-  std::function<Result<StagingPointer>(catalog::Catalog&)> stage = [id](catalog::Catalog& catalog) -> Result<StagingPointer> {
+  std::function<Result<StagingPointer>(catalog::Catalog&)> stage =
+      [id](catalog::Catalog& catalog) -> Result<StagingPointer> {
     VIRGA_TRY_ASSIGN(auto staging, catalog.packages().stage(id));
     return std::make_shared<catalog::Staging>(std::move(staging));
   };

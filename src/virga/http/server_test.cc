@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-
 #include "virga/http/client.h"
 #include "virga/http/testing/recording_handler.h"
 #include "virga/http/testing/wire.h"

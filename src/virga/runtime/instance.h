@@ -59,10 +59,11 @@ class Instance final : public ContractSink {
     std::optional<model::Outcome> failure;
     // The sandbox could not be made at all: nothing the function did.
     std::optional<Error> refusal;
-    // Calls it had been given and not answered, in their order: they run elsewhere, and this did not count as an attempt.
+    // Calls it had been given and not answered, in their order: they run elsewhere, and this did not count as an
+    // attempt.
     std::vector<Call*> unstarted;
-    // It died or hung with several calls in its socket. Answers are gathered before they are sent, so which of the calls
-    // it had begun is not known: they must run again one at a time, and then the guilty one is alone.
+    // It died or hung with several calls in its socket. Answers are gathered before they are sent, so which of the
+    // calls it had begun is not known: they must run again one at a time, and then the guilty one is alone.
     bool is_uncertain = false;
   };
 
@@ -133,7 +134,7 @@ class Instance final : public ContractSink {
   io::Event ended_;        // no process is left
   std::optional<sandbox::Ended> exit_;
   std::optional<model::Outcome> init_failure_;
-  bool is_started_ = false;  // the sandbox was made
+  bool is_started_ = false;    // the sandbox was made
   bool is_uncertain_ = false;  // as End says it
   bool said_last_ = false;     // it begins nothing more
   bool said_ready_ = false;    // through its contract

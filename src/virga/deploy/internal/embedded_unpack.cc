@@ -7,7 +7,8 @@ __asm__(
     ".globl virga_unpack_begin\n"
     ".hidden virga_unpack_begin\n"
     "virga_unpack_begin:\n"
-    ".incbin \"" VIRGA_IMAGE "\"\n"
+    ".incbin \"" VIRGA_IMAGE
+    "\"\n"
     ".globl virga_unpack_end\n"
     ".hidden virga_unpack_end\n"
     "virga_unpack_end:\n"
