@@ -16,10 +16,10 @@ int hex_digit(char c) {
   return -1;
 }
 
-constexpr std::array<std::int8_t, 256> make_base64_values() {
-  std::array<std::int8_t, 256> values{};
+constexpr std::array<std::int16_t, 256> make_base64_values() {
+  std::array<std::int16_t, 256> values{};
   values.fill(-1);
-  for (int i = 0; i < 64; ++i) values[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int8_t>(i);
+  for (int i = 0; i < 64; ++i) values[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int16_t>(i);
   return values;
 }
 constexpr auto kBase64Values = make_base64_values();

@@ -38,8 +38,8 @@ class Handler {
 struct Limits {
   using Time = std::chrono::milliseconds;
 
-  std::size_t request_line_bytes = 8 * 1024;  // 414
-  std::size_t header_bytes = 16 * 1024;       // request line and fields together: 431
+  std::size_t request_line_bytes = std::size_t{8} * 1024;  // 414
+  std::size_t header_bytes = std::size_t{16} * 1024;       // request line and fields together: 431
   std::size_t fields = 100;                   // 431
   Time header_time{10'000};                   // from the first byte of a request to the end of its head: 408
   Time body_grace{5'000};                     // a body may stall this long; then it must keep the rate below: 408

@@ -17,7 +17,10 @@ namespace virga::model {
 // Member names and limits follow AWS Lambda's FunctionConfiguration (botocore lambda/2015-03-31), the widest of the
 // vendors' settings; another vendor's settings are mapped onto these.
 
-enum class Architecture { X86_64, Arm64 };
+enum class Architecture {
+  X86_64,  // NOLINT(readability-identifier-naming): everybody's name for it
+  Arm64,
+};
 enum class TracingMode { PassThrough, Active };
 enum class LogFormat { Text, Json };
 enum class LogLevel { Trace, Debug, Info, Warn, Error, Fatal };

@@ -65,7 +65,10 @@ std::map<std::string, std::string> function_environment(const model::Version& ve
 std::vector<std::string> as_list(const std::map<std::string, std::string>& variables) {
   std::vector<std::string> list;
   list.reserve(variables.size());
-  for (const auto& [name, value] : variables) list.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) {
+    auto& entry = list.emplace_back(name);
+    entry.append("=").append(value);
+  }
   return list;
 }
 

@@ -144,6 +144,7 @@ const Runtime* Runtimes::find(std::string_view identifier) const {
 
 std::vector<std::string> Runtimes::identifiers() const {
   std::vector<std::string> names;
+  names.reserve(by_identifier_.size());
   for (const auto& [identifier, index] : by_identifier_) names.push_back(identifier);
   return names;
 }
@@ -157,6 +158,7 @@ Result<std::string> ask_version(const Runtime& runtime) {
   posix_spawn_file_actions_adddup2(&actions, pipe.writer.get(), 1);
   posix_spawn_file_actions_adddup2(&actions, pipe.writer.get(), 2);
   std::vector<char*> arguments;
+  arguments.reserve(runtime.version_command.size() + 1);
   for (const auto& argument : runtime.version_command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   std::array<char*, 1> no_environment{nullptr};

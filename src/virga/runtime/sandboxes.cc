@@ -157,6 +157,7 @@ void Sandboxes::finish(std::uint64_t id, const sandbox::Ended& ended) {
 
 void Sandboxes::lose_all() {
   std::vector<std::uint64_t> ids;
+  ids.reserve(running_.size());
   for (const auto& [id, running] : running_) ids.push_back(id);
   for (auto id : ids) {
     sandbox::Ended ended;

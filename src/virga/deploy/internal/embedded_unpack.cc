@@ -4,25 +4,25 @@
 __asm__(
     ".section .rodata.virga_unpack,\"a\",%progbits\n"
     ".balign 16\n"
-    ".globl virga_unpack_begin\n"
-    ".hidden virga_unpack_begin\n"
-    "virga_unpack_begin:\n"
+    ".globl kUnpackBegin\n"
+    ".hidden kUnpackBegin\n"
+    "kUnpackBegin:\n"
     ".incbin \"" VIRGA_IMAGE
     "\"\n"
-    ".globl virga_unpack_end\n"
-    ".hidden virga_unpack_end\n"
-    "virga_unpack_end:\n"
+    ".globl kUnpackEnd\n"
+    ".hidden kUnpackEnd\n"
+    "kUnpackEnd:\n"
     ".previous\n");
 
 extern "C" {
-extern const char virga_unpack_begin[];
-extern const char virga_unpack_end[];
+extern const char kUnpackBegin[];
+extern const char kUnpackEnd[];
 }
 
 namespace virga::deploy {
 
 std::string_view embedded_unpack() {
-  return {virga_unpack_begin, static_cast<std::size_t>(virga_unpack_end - virga_unpack_begin)};
+  return {kUnpackBegin, static_cast<std::size_t>(kUnpackEnd - kUnpackBegin)};
 }
 
 }  // namespace virga::deploy

@@ -18,9 +18,9 @@ void append_number(std::string& out, T value) {
 }
 
 template <typename T>
-T read_number(const char* bytes) {
+T read_number(std::string_view bytes, std::size_t at) {
   T value;
-  std::memcpy(&value, bytes, sizeof(T));
+  std::memcpy(&value, bytes.substr(at, sizeof(T)).data(), sizeof(T));
   return value;
 }
 
@@ -64,8 +64,8 @@ void append_invoke(std::string& out, std::uint64_t number, const model::Invocati
 
 Result<std::optional<Decoded>> decode_frame(std::string_view bytes) {
   if (bytes.size() < kFrameHeaderSize) return std::optional<Decoded>();
-  auto size = read_number<std::uint32_t>(bytes.data());
-  auto kind = read_number<std::uint32_t>(bytes.data() + 4);
+  auto size = read_number<std::uint32_t>(bytes, 0);
+  auto kind = read_number<std::uint32_t>(bytes, 4);
   if (size > kMaxFrameBody) return fail(ErrorCode::TooLarge, "a frame larger than 16 MiB");
   switch (static_cast<FrameType>(kind & 0xFF)) {
     case FrameType::Ready:
@@ -84,8 +84,7 @@ Result<std::optional<Decoded>> decode_frame(std::string_view bytes) {
   }
   if (bytes.size() - kFrameHeaderSize < size) return std::optional<Decoded>();
   Decoded decoded;
-  decoded.frame = {type, read_number<std::uint64_t>(bytes.data() + 8), kind > 0xFF,
-                   bytes.substr(kFrameHeaderSize, size)};
+  decoded.frame = {type, read_number<std::uint64_t>(bytes, 8), kind > 0xFF, bytes.substr(kFrameHeaderSize, size)};
   decoded.size = kFrameHeaderSize + size;
   return std::optional<Decoded>(decoded);
 }
