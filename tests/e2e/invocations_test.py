@@ -93,21 +93,24 @@ class Invocations(unittest.TestCase):
                           "Function.ResponseSizeTooLarge")
 
     def test_reserved_concurrency_refuses_the_call_above_it(self):
-        name = self.create({"app.py": "import time\ndef handler(e, c):\n  time.sleep(1.5)\n"}, "app.handler", PYTHON)
+        source = "import time\ndef handler(e, c):\n  time.sleep(3)\n"
+        name = self.create({"app.py": source}, "app.handler", PYTHON, Timeout=20)
         self.api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         with self.assertRaises(self.api.exceptions.TooManyRequestsException) as caught:
             self.api.invoke(FunctionName=name)
         self.assertEqual(caught.exception.response["Reason"], "ReservedFunctionConcurrentInvocationLimitExceeded")
         self.api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
         refused = []
+        # Made beforehand: to make a client takes longer than the calls may lie apart.
+        clients = [self.virga.client("lambda", retries={"max_attempts": 0}) for _ in range(3)]
 
-        def call():
+        def call(client):
             try:
-                self.virga.client("lambda", retries={"max_attempts": 0}).invoke(FunctionName=name)
+                client.invoke(FunctionName=name)
             except ClientError as error:
                 refused.append(error.response["Error"]["Code"])
 
-        threads = [threading.Thread(target=call) for _ in range(3)]
+        threads = [threading.Thread(target=call, args=(client,)) for client in clients]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -172,7 +172,9 @@ void Pool::instance_ended(runtime::Instance* instance, runtime::Instance::End en
 
 void Pool::complete(runtime::Call& call, model::Outcome outcome) {
   auto now = parts_.loop.clock().steady();
-  outcome.phases.queue = std::chrono::duration_cast<microseconds>(now - call.arrived);
+  auto begun = outcome.phases.start + outcome.phases.boot + outcome.phases.init;
+  auto waited = std::chrono::duration_cast<microseconds>(now - call.arrived);
+  outcome.phases.queue = std::max(waited - begun, microseconds(0));
   call.outcome = std::move(outcome);
   record(call);
   call.done.set();

@@ -327,6 +327,9 @@ void Instance::finish_head(model::Fault fault, std::string_view payload) {
     call.outcome.phases.start = start_phases_.start;
     call.outcome.phases.boot = start_phases_.boot;
     call.outcome.phases.init = start_phases_.init;
+    // It waited through the start, which has phases of its own.
+    auto begun = start_phases_.start + start_phases_.boot + start_phases_.init;
+    call.outcome.phases.queue = std::max(call.outcome.phases.queue - begun, microseconds(0));
     call.log.insert(0, std::exchange(idle_log_, {}));
   }
   head_started_ = now;
