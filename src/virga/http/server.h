@@ -40,9 +40,9 @@ struct Limits {
 
   std::size_t request_line_bytes = std::size_t{8} * 1024;  // 414
   std::size_t header_bytes = std::size_t{16} * 1024;       // request line and fields together: 431
-  std::size_t fields = 100;                   // 431
-  Time header_time{10'000};                   // from the first byte of a request to the end of its head: 408
-  Time body_grace{5'000};                     // a body may stall this long; then it must keep the rate below: 408
+  std::size_t fields = 100;                                // 431
+  Time header_time{10'000};  // from the first byte of a request to the end of its head: 408
+  Time body_grace{5'000};    // a body may stall this long; then it must keep the rate below: 408
   std::uint64_t body_bytes_per_second = 1024;
   Time idle{60'000};         // between two requests; then the connection is closed without a word
   Time write_stall{30'000};  // the peer takes no byte of the response for this long; then the connection is cut
