@@ -5,8 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "virga/deploy/internal/embedded_unpack.h"
 #include "virga/io/stream.h"
 #include "virga/os/errno.h"
@@ -24,12 +22,7 @@ constexpr std::uint64_t kMemory = 256u << 20;
 Result<os::Descriptor> memory_file(std::string_view bytes) {
   os::Descriptor file(::memfd_create("archive", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.valid()) return os::fail_errno("memfd_create");
-  while (!bytes.empty()) {
-    ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return os::fail_errno("write the archive to memory");
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (!os::write_all(file, bytes)) return os::fail_errno("write the archive to memory");
   if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) return os::fail_errno("seal");
   return file;
 }

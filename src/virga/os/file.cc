@@ -35,6 +35,16 @@ Result<> sync_directory(const std::string& path) {
   return {};
 }
 
+bool write_all(const Descriptor& file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
 Result<> write_file_durably(const std::string& path, std::string_view bytes, unsigned mode) {
   std::string directory = fs::path(path).parent_path().string();
   if (directory.empty()) directory = ".";
@@ -46,12 +56,7 @@ Result<> write_file_durably(const std::string& path, std::string_view bytes, uns
     ::unlink(aside.c_str());
     return fail(std::move(error));
   };
-  while (!bytes.empty()) {
-    ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return give_up("write");
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (!write_all(file, bytes)) return give_up("write");
   if (::fchmod(file.get(), mode) != 0) return give_up("chmod");
   if (::fsync(file.get()) != 0) return give_up("fsync");
   if (::rename(aside.c_str(), path.c_str()) != 0) return give_up("rename");

@@ -13,6 +13,8 @@ Result<std::string> read_file(const std::string& path);
 // Written beside, fsynced, renamed into place, folder fsynced: after success the bytes survive power loss, after
 // failure the old file is whole.
 Result<> write_file_durably(const std::string& path, std::string_view bytes, unsigned mode = 0644);
+// Writes all of it to a file that blocks. False: a write failed, and errno says how; the caller knows its name.
+bool write_all(const Descriptor& file, std::string_view bytes);
 Result<> make_directories(const std::string& path, unsigned mode = 0755);
 // Removes a tree without following symlinks. No error if it is not there.
 Result<> remove_tree(const std::string& path);

@@ -105,12 +105,7 @@ Result<std::string> BlobStore::write(std::string_view bytes) {
     ::unlink(aside.c_str());
     return fail(std::move(error));
   };
-  while (!bytes.empty()) {
-    ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return give_up("write");
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (!os::write_all(file, bytes)) return give_up("write");
   if (::fchmod(file.get(), 0400) != 0) return give_up("chmod");
   if (::fsync(file.get()) != 0) return give_up("fsync");
   if (::rename(aside.c_str(), place.c_str()) != 0) return give_up("rename");
