@@ -1,6 +1,5 @@
 """The loop: bind, then one invocation after the other."""
 
-import _struct
 import gc
 import os
 import sys
@@ -8,36 +7,12 @@ import time
 
 from . import channel as frames
 from .channel import Channel
+from .invocation import Invocation
 from .log import Log
 
-_INVOKE = _struct.Struct("<QHHHHII")  # deadline; sizes of request id, ARN, trace id, tenant id, client context, identity
-_unpack_invoke = _INVOKE.unpack_from
 _TRACE_KEY = b"_X_AMZN_TRACE_ID"
 _environment = os.environ._data  # what os.environ keeps its encoded variables in, since Python 3.0
 _TOO_LARGE = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
-
-
-class Invocation:
-    __slots__ = ("number", "deadline", "request_id", "arn", "trace_id", "tenant_id", "client_context", "identity", "payload")
-
-    def __init__(self, number, buffer, begin, end):
-        self.number = number
-        self.deadline, request_id, arn, trace, tenant, context, identity = _unpack_invoke(buffer, begin)
-        at = begin + _INVOKE.size
-        middle = at + request_id + arn + trace + tenant
-        if middle + context + identity > end:
-            raise RuntimeError("Virga sent an INVOKE frame whose sizes exceed its body.")
-        ids = buffer[at:middle].decode("latin-1")
-        self.request_id = ids[:request_id]
-        arn += request_id
-        self.arn = ids[request_id:arn]
-        trace += arn
-        self.trace_id = ids[arn:trace]
-        self.tenant_id = ids[trace:] if tenant else None
-        self.client_context = buffer[middle:middle + context].decode() if context else None
-        middle += context
-        self.identity = buffer[middle:middle + identity].decode() if identity else None
-        self.payload = buffer[middle + identity:end].decode("utf-8", "surrogateescape")
 
 
 class Runtime:
@@ -90,7 +65,8 @@ class Runtime:
             aws.prepare(bind, self._log)
             self._errors = errors
             self._context = aws.LambdaContext
-            self._parse = marshal_json.parse
+            self._parse = marshal_json.parse_range
+            self._parse_text = marshal_json.parse
             self._encode = marshal_json.make_encoder(ensure_ascii=_is_older_than_3_12(bind.get("runtime", "")))
             self._handler = load.load(bind["handler"])
         except SystemExit as error:
@@ -144,7 +120,8 @@ class Runtime:
             self._set_trace(invocation.trace_id)
         try:
             context = self._context(invocation)
-            result = self._handler(self._parse(invocation.payload), context)
+            event = self._parse(self._channel.buffer, invocation.payload, invocation.end, self._parse_text)
+            result = self._handler(event, context)
             body = result if type(result) is bytes else self._encode(result)
         except Exception as error:
             self._fail(invocation, self._errors.report(error, invocation.request_id))

@@ -1,29 +1,31 @@
-"""Events from JSON and results to JSON, through the C halves of `json` without its per-call set-up."""
+"""Events from JSON and results to JSON: the plain cases by `_fast`; all others, or all where that module was not built, by `json`."""
 
 import json
-import json.encoder
 
 from .errors import Fault
 
-_scan = json.JSONDecoder().scan_once
+try:
+    from . import _fast
+except ImportError:
+    _fast = None
 
 
 def parse(text):
     """The event in `text`; an empty text is an empty event."""
-    try:
-        value, end = _scan(text, 0)
-        if end == len(text):
-            return value
-    except StopIteration:
-        pass
-    except ValueError:
-        pass
     if not text:
         return {}
     try:
-        return json.loads(text)  # white space around the value, or the proper words for what is wrong with it
+        return json.loads(text)
     except ValueError as error:
         raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from None
+
+
+def _decode_and_parse(buffer, begin, end, otherwise):
+    return otherwise(buffer[begin:end].decode("utf-8", "surrogateescape"))
+
+
+# The event whose text is buffer[begin:end]; the last argument is `parse`.
+parse_range = _fast.parse if _fast else _decode_and_parse
 
 
 def parse_header(text, name):
@@ -42,21 +44,16 @@ def _default(value):
 
 
 def make_encoder(ensure_ascii):
-    """A function from a result to the bytes of its JSON; raises Fault. Not for two threads at once."""
-    slow = json.JSONEncoder(ensure_ascii=ensure_ascii, default=_default).encode
-    make, text_encoder = json.encoder.c_make_encoder, json.encoder.c_encode_basestring
-    if ensure_ascii:
-        text_encoder = json.encoder.c_encode_basestring_ascii
-    seen = {}  # the containers that are being written, to find circles
-    chunks = make(seen, _default, text_encoder, None, ": ", ", ", False, False, True) if make and text_encoder else None
+    """A function from a result to the bytes of its JSON; raises Fault."""
+    encode_text = json.JSONEncoder(ensure_ascii=ensure_ascii, default=_default).encode
 
     def encode(value):
         try:
-            if chunks is None or type(value) is not dict and type(value) is not list:
-                return slow(value).encode()
-            return "".join(chunks(value, 0)).encode()
+            return encode_text(value).encode()
         except Exception as error:
-            seen.clear()
             raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
 
-    return encode
+    if _fast is None:
+        return encode
+    encode_plain = _fast.encode
+    return lambda value: encode_plain(value, ensure_ascii, encode)

@@ -49,7 +49,9 @@ Result<std::size_t> Stream::try_write(std::span<const iovec> parts) {
   if (!is_open()) return fail(ErrorCode::Cancelled, "write: the stream is closed");
   while (true) {
     ssize_t count = 0;
-    if (is_socket_) {
+    if (is_socket_ && parts.size() == 1) {
+      count = ::send(readiness_->descriptor().get(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+    } else if (is_socket_) {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(parts.data());
       message.msg_iovlen = parts.size();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "virga/base/assert.h"
+#include "virga/io/frame_pool.h"
 
 namespace virga::io {
 
@@ -28,6 +29,8 @@ struct PromiseBase {
   ResumeAwaiter final_suspend() noexcept { return {}; }
   // Virga throws nothing, and adapters catch what libraries throw: what arrives here is a bug.
   void unhandled_exception() noexcept { std::terminate(); }
+  static void* operator new(std::size_t size) { return take_frame(size); }
+  static void operator delete(void* memory, std::size_t size) noexcept { give_frame(memory, size); }
 };
 
 // The part of a task that does not depend on its value: owns the coroutine and starts it when it is awaited.

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/circular_buffer.hpp>
 
 namespace virga::ledger {
 namespace {
 
 constexpr std::size_t kRecordOverhead = 200;  // bytes a record costs beside its texts, roughly
+constexpr std::size_t kFirstRecords = 16;     // places a function's log begins with
 
 double milliseconds(std::chrono::microseconds time) {
   return static_cast<double>(time.count()) / 1000;
@@ -43,6 +45,15 @@ std::string render(const LogRecord& record) {
          report_line(record.id, record.report) + "\n";
 }
 
+// A ring, because every call appends a record and sooner or later drops one: that asks for no memory.
+struct Logs::FunctionLog {
+  explicit FunctionLog(io::Loop& loop) : records(kFirstRecords), grown(loop) {}
+  boost::circular_buffer<LogRecord> records;
+  std::size_t bytes = 0;
+  std::uint64_t next_sequence = 1;
+  io::Event grown;
+};
+
 Logs::Logs(io::Loop& loop, std::size_t bytes_for_each_function) : loop_(loop), limit_(bytes_for_each_function) {}
 Logs::~Logs() = default;
 
@@ -56,11 +67,12 @@ void Logs::append(const model::FunctionName& function, LogRecord record) {
   auto& log = log_of(function);
   record.sequence = log.next_sequence++;
   log.bytes += record.text.size() + kRecordOverhead;
-  log.records.push_back(std::move(record));
-  while (log.bytes > limit_ && log.records.size() > 1) {
+  while (log.bytes > limit_ && !log.records.empty()) {
     log.bytes -= log.records.front().text.size() + kRecordOverhead;
     log.records.pop_front();
   }
+  if (log.records.full()) log.records.set_capacity(log.records.capacity() * 2);
+  log.records.push_back(std::move(record));
   log.grown.set();
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -56,13 +55,7 @@ class Logs {
   io::Task<Result<>> wait(model::FunctionName function, std::uint64_t after, io::Deadline deadline);
 
  private:
-  struct FunctionLog {
-    explicit FunctionLog(io::Loop& loop) : grown(loop) {}
-    std::deque<LogRecord> records;
-    std::size_t bytes = 0;
-    std::uint64_t next_sequence = 1;
-    io::Event grown;
-  };
+  struct FunctionLog;
   FunctionLog& log_of(const model::FunctionName& function);
 
   io::Loop& loop_;

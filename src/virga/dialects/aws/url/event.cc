@@ -161,6 +161,14 @@ void append_authorizer(std::string& out, const UrlCaller& caller) {
   out += "}},";
 }
 
+// What an event needs if hardly anything in it must be escaped: a guess that is too small costs one more allocation.
+std::size_t usual_size(const UrlEvent& event, std::string_view path) {
+  constexpr std::size_t kFixed = 680;  // its own names, ids and times
+  std::size_t size = kFixed + 2 * path.size() + 3 * event.request.query.size() + event.request.body.size() * 4 / 3;
+  for (const auto& field : event.request.fields) size += field.name.size() + field.value.size() + 6;
+  return size;
+}
+
 std::string_view without_port(std::string_view host) {
   std::size_t colon = host.rfind(':');
   bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
@@ -179,7 +187,7 @@ void append_url_event(std::string& out, const UrlEvent& event) {
   const http::Request& request = event.request;
   std::string_view path = event.path.empty() ? std::string_view("/") : event.path;
   std::string_view host = request.field("host");
-  out.reserve(out.size() + 1024 + 2 * path.size() + 3 * request.query.size() + request.body.size() * 4 / 3);
+  out.reserve(out.size() + usual_size(event, path));
   out += R"({"version":"2.0","routeKey":"$default","rawPath":)";
   json::append_string(out, path);
   out += ",\"rawQueryString\":";
