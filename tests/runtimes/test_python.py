@@ -197,6 +197,20 @@ class PythonTest(unittest.TestCase):
         self.assertEqual(process.invoke({}, trace="Root=1").json, ["grüß", str(self.root), False, "Root=1", 9, "Root=1\nclosed\n"])
         self.assertIsNone(process.invoke().json[3])
 
+    def test_shares_each_trace_id_with_child_processes(self):
+        process = self.ready("""
+            import os, subprocess
+            def handler(event, context):
+                if event.get('own'):
+                    os.environ['_X_AMZN_TRACE_ID'] = event['own']
+                child = subprocess.run(['/bin/sh', '-c', 'echo ${_X_AMZN_TRACE_ID-none}'], capture_output=True, text=True)
+                return child.stdout.strip()
+            """)
+        for trace in ("Root=1", "Root=22", "", "Root=3", "Root=" + "4" * 2000, "Root=5"):
+            self.assertEqual(process.invoke({}, trace=trace).json, trace or "none")
+        self.assertEqual(process.invoke({"own": "mine"}, trace="Root=6").json, "mine")
+        self.assertEqual(process.invoke({}, trace="Root=7").json, "Root=7")
+
     # ---- output
 
     def test_output_lines_are_those_of_lambda(self):

@@ -1,5 +1,5 @@
 // What an invocation costs most of in Python, in C: taking an INVOKE frame apart (docs/frames.md), its event from JSON, its
-// result to JSON. Only the plain cases: whatever else there is goes to the functions the caller names, so that `json` alone
+// result to JSON, its trace id for child processes. Of JSON only the plain cases: whatever else there is goes to the functions the caller names, so that `json` alone
 // decides what an unusual text means. The package works without this module (see marshal_json.py), only slower.
 //
 // Built against the limited API: one file serves every Python from 3.10 on.
@@ -9,6 +9,7 @@
 #include <Python.h>
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { kMaxDepth = 100, kKeyCells = 256, kMaxKey = 48 };
@@ -440,9 +441,34 @@ static PyObject *split(PyObject *module, PyObject *const *arguments, Py_ssize_t 
   return parts;
 }
 
+PyDoc_STRVAR(set_trace_doc,
+             "set_trace(text)\n\n"
+             "Sets the process's variable _X_AMZN_TRACE_ID, in place: setenv() keeps every value it was ever given.");
+
+static PyObject *set_trace(PyObject *module, PyObject *text) {
+  (void)module;
+  static const char kName[] = "_X_AMZN_TRACE_ID";
+  static char variable[512] = "_X_AMZN_TRACE_ID=";
+  char *own = variable + sizeof kName;
+  Py_ssize_t size;
+  const char *value = PyUnicode_AsUTF8AndSize(text, &size);
+  if (value == NULL) return NULL;
+  int failed;
+  if (size == 0) {
+    failed = unsetenv(kName);
+  } else if ((size_t)size >= sizeof variable - sizeof kName) {
+    failed = setenv(kName, value, 1);
+  } else {
+    memcpy(own, value, (size_t)size + 1);
+    failed = getenv(kName) != own && putenv(variable) != 0;  // not there yet, or the function has set one of its own
+  }
+  return failed ? PyErr_SetFromErrno(PyExc_OSError) : Py_NewRef(Py_None);
+}
+
 static PyMethodDef functions[] = {
     {"parse", (PyCFunction)(void (*)(void))parse, METH_FASTCALL, parse_doc},
     {"encode", (PyCFunction)(void (*)(void))encode, METH_FASTCALL, encode_doc},
+    {"set_trace", set_trace, METH_O, set_trace_doc},
     {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, split_doc},
     {NULL, NULL, 0, NULL},
 };

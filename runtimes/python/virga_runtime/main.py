@@ -14,6 +14,16 @@ _TRACE_KEY = b"_X_AMZN_TRACE_ID"
 _environment = os.environ._data  # what os.environ keeps its encoded variables in, since Python 3.0
 _TOO_LARGE = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
 
+try:
+    from ._fast import set_trace as _share_trace  # with child processes
+except ImportError:
+
+    def _share_trace(trace_id):
+        if trace_id:
+            os.putenv(_TRACE_KEY, trace_id)
+        else:
+            os.unsetenv(_TRACE_KEY)
+
 
 class Runtime:
     def __init__(self, channel):
@@ -162,12 +172,10 @@ class Runtime:
         # Every invocation has another one: what `os.environ[...] = ` does, without its detours.
         self._trace_id = trace_id
         if trace_id:
-            value = trace_id.encode("latin-1")
-            _environment[_TRACE_KEY] = value
-            os.putenv(_TRACE_KEY, value)
+            _environment[_TRACE_KEY] = trace_id.encode("latin-1")
         else:
             _environment.pop(_TRACE_KEY, None)
-            os.unsetenv(_TRACE_KEY)
+        _share_trace(trace_id)
 
 
 def _to_json(value):
