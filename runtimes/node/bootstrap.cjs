@@ -151,9 +151,9 @@ async function bind(body) {
 
 // ---- what comes from outside
 
-function onFrame(type, low, high, buffer, begin, end) {
+function onFrame(type, flags, low, high, buffer, begin, end) {
   if (type === TYPE.INVOKE) {
-    queue.push(new Invocation(low, high, buffer, begin, end));
+    queue.push(new Invocation(low, high, flags, buffer, begin, end));
   } else if (type === TYPE.BIND) {
     bind(buffer.utf8Slice(begin, end));
   } else if (type === TYPE.END) {

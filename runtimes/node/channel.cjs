@@ -38,7 +38,7 @@ function take(buffer, at, end) {
     if (size > MAX_BODY) throw new Error(`Virga sent a frame of ${size} bytes; ${MAX_BODY} is the limit.`);
     const body = at + HEADER;
     if (end - body < size) break;
-    receive(buffer[at + 4], u32(buffer, at + 8), u32(buffer, at + 12), buffer, body, body + size);
+    receive(buffer[at + 4], buffer[at + 5], u32(buffer, at + 8), u32(buffer, at + 12), buffer, body, body + size);
     at = body + size;
   }
   return at;
@@ -188,8 +188,8 @@ function flushStale() {
 
 // ---- the socket
 
-// Starts reading. `onFrame(type, low, high, buffer, begin, end)` sees each frame (`low` and `high`: the halves of the invocation
-// number), `onChunkEnd()` follows each read, `onClosed()` the end of the connection.
+// Starts reading. `onFrame(type, flags, low, high, buffer, begin, end)` sees each frame (`low` and `high`: the halves of the
+// invocation number), `onChunkEnd()` follows each read, `onClosed()` the end of the connection.
 function open(fd, onFrame, onChunkEnd, onClosed) {
   descriptor = fd;
   receive = onFrame;

@@ -10,9 +10,10 @@ function u32(buffer, at) {
 }
 
 const FIXED = 24;
+const ASCII = 1; // in the frame's flags
 
 class Invocation {
-  constructor(low, high, buffer, begin, end) {
+  constructor(low, high, flags, buffer, begin, end) {
     const arn = u16(buffer, begin + 8);
     const trace = arn + u16(buffer, begin + 10);
     const tenant = trace + u16(buffer, begin + 12);
@@ -26,17 +27,18 @@ class Invocation {
     this.low = low;
     this.high = high;
     this.deadline = u32(buffer, begin) + u32(buffer, begin + 4) * 4294967296;
-    // The ids are ASCII: one copy for all four, cut when asked for.
-    const ids = buffer.latin1Slice(begin + FIXED, texts);
-    this.requestId = ids.substring(0, arn);
-    this.arn = ids.substring(arn, trace);
-    this.trace = trace === tenant ? undefined : ids.substring(trace, tenant);
-    this.tenant = tenant === idsEnd ? undefined : ids.substring(tenant);
+    // The ids are always ASCII. One copy for all that is, cut when asked for.
+    const isAscii = (flags & ASCII) !== 0;
+    const text = buffer.latin1Slice(begin + FIXED, isAscii ? end : texts);
+    this.requestId = text.substring(0, arn);
+    this.arn = text.substring(arn, trace);
+    this.trace = trace === tenant ? undefined : text.substring(trace, tenant);
+    this.tenant = tenant === idsEnd ? undefined : text.substring(tenant, idsEnd);
     this.clientContext = contextSize === 0 ? undefined : buffer.utf8Slice(texts, texts + contextSize);
     this.identity = identitySize === 0 ? undefined : buffer.utf8Slice(texts + contextSize, payload);
-    this.payload = buffer.utf8Slice(payload, end);
+    this.payload = isAscii ? text.substring(payload - begin - FIXED) : buffer.utf8Slice(payload, end);
     this.atEmptyLoop = null; // what to do when the event loop runs empty before there is an answer
   }
 }
 
-module.exports = { Invocation };
+module.exports = { ASCII, Invocation };

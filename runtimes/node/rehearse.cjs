@@ -4,7 +4,7 @@
 
 const aws = require('./aws.cjs');
 const channel = require('./channel.cjs');
-const { Invocation } = require('./invocation.cjs');
+const { ASCII, Invocation } = require('./invocation.cjs');
 const { load } = require('./load.cjs');
 const { format } = require('util');
 
@@ -23,7 +23,7 @@ async function rehearse(readPaths) {
   const body = Buffer.alloc(24 + ID.length + 2);
   body[8] = ID.length;
   body.write(`${ID}{}`, 24);
-  start(new Invocation(0, 0, body, 0, body.length));
+  start(new Invocation(0, 0, ASCII, body, 0, body.length));
   format(`${new Date().toISOString()}\t%s`, { a: 1 });
   delete globalThis.awslambda;
 }

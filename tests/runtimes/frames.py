@@ -23,8 +23,8 @@ ARN = "arn:aws:lambda:eu-central-1:000000000000:function:hello"
 PATIENCE = 10.0  # seconds until a test gives up waiting for a frame
 
 
-def frame(kind, number=0, body=b""):
-    return HEADER.pack(len(body), kind, 0, 0, number) + body
+def frame(kind, number=0, body=b"", flags=0):
+    return HEADER.pack(len(body), kind, flags, 0, number) + body
 
 
 def invoke_frame(number, payload, *, deadline_ms=None, request_id=None, arn=ARN, trace="", tenant="", client_context="", identity=""):
@@ -33,7 +33,8 @@ def invoke_frame(number, payload, *, deadline_ms=None, request_id=None, arn=ARN,
     if deadline_ms is None:
         deadline_ms = int(time.time() * 1000) + 30_000
     texts = [text.encode() for text in (request_id or request_id_of(number), arn, trace, tenant, client_context, identity)]
-    return frame(INVOKE, number, INVOKE_HEAD.pack(deadline_ms, *map(len, texts)) + b"".join(texts) + payload)
+    rest = b"".join(texts) + payload
+    return frame(INVOKE, number, INVOKE_HEAD.pack(deadline_ms, *map(len, texts)) + rest, flags=int(rest.isascii()))
 
 
 def request_id_of(number):

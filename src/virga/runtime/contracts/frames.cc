@@ -8,7 +8,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "frames are written in the machine's own byte order");
 
-constexpr std::uint32_t kLast = 1;  // in the flags
+constexpr std::uint32_t kLast = 1;   // in the flags of an answer
+constexpr std::uint32_t kAscii = 1;  // in the flags of an invocation
 
 template <typename T>
 void append_number(std::string& out, T value) {
@@ -24,10 +25,19 @@ T read_number(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-void append_header(std::string& out, std::size_t size, FrameType type, std::uint64_t invocation) {
+void append_header(std::string& out, std::size_t size, FrameType type, std::uint64_t invocation,
+                   std::uint32_t flags = 0) {
   append_number(out, static_cast<std::uint32_t>(size));
-  append_number(out, static_cast<std::uint32_t>(type));
+  append_number(out, static_cast<std::uint32_t>(type) | flags << 8);
   append_number(out, invocation);
+}
+
+bool is_ascii(std::string_view text) {
+  std::uint64_t seen = 0;
+  std::size_t at = 0;
+  for (; at + sizeof(seen) <= text.size(); at += sizeof(seen)) seen |= read_number<std::uint64_t>(text, at);
+  for (; at < text.size(); ++at) seen |= static_cast<unsigned char>(text[at]);
+  return (seen & 0x8080808080808080) == 0;
 }
 
 std::string_view cut(std::string_view text) {
@@ -51,7 +61,8 @@ void append_invoke(std::string& out, std::uint64_t number, const model::Invocati
   std::string_view cognito = invocation.cognito_identity;
   std::size_t size = 24 + id.size() + arn.size() + trace.size() + tenant.size() + client.size() + cognito.size() +
                      invocation.payload.size();
-  append_header(out, size, FrameType::Invoke, number);
+  bool plain = is_ascii(client) && is_ascii(cognito) && is_ascii(invocation.payload);
+  append_header(out, size, FrameType::Invoke, number, plain ? kAscii : 0);
   append_number(out, deadline_unix_ms);
   append_number(out, static_cast<std::uint16_t>(id.size()));
   append_number(out, static_cast<std::uint16_t>(arn.size()));

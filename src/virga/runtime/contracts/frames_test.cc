@@ -41,6 +41,23 @@ TEST(Frames, WaitsForAWholeFrame) {
   EXPECT_EQ(decoded.size, bytes.size() - 4);
 }
 
+TEST(Frames, InvokeSaysWhetherItsTextIsAscii) {
+  for (std::size_t size = 0; size < 20; ++size) {
+    model::Invocation invocation;
+    invocation.payload = std::string(size, 'a');
+    std::string bytes;
+    append_invoke(bytes, 1, invocation, 0);
+    EXPECT_EQ(bytes[5], 1) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      invocation.payload = std::string(size, 'a');
+      invocation.payload[at] = '\xC3';
+      bytes.clear();
+      append_invoke(bytes, 1, invocation, 0);
+      EXPECT_EQ(bytes[5], 0) << size << " " << at;
+    }
+  }
+}
+
 TEST(Frames, InvokeHasTheLayoutOfTheDocument) {
   model::Invocation invocation;
   invocation.id = model::RequestId("id");
@@ -54,6 +71,7 @@ TEST(Frames, InvokeHasTheLayoutOfTheDocument) {
   ASSERT_EQ(bytes.size(), kFrameHeaderSize + 24 + 2 + 3 + 5 + 2 + 2 + 7);
   EXPECT_EQ(bytes[0], static_cast<char>(bytes.size() - kFrameHeaderSize));
   EXPECT_EQ(bytes[4], 2);
+  EXPECT_EQ(bytes[5], 1);
   EXPECT_EQ(bytes[8], 3);
   EXPECT_EQ(bytes[16], 8);
   EXPECT_EQ(bytes[24], 2);
