@@ -59,7 +59,7 @@ class Context {
 
 function makeCallback(invocation, context) {
   return (error, value) => {
-    if (!answer.isCurrent(invocation) || invocation.atEmptyLoop !== answerNull) return;
+    if (!answer.isOpen(invocation) || invocation.atEmptyLoop !== answerNull) return;
     if (error !== undefined && error !== null) answer.fail(invocation, error);
     else if (!context.callbackWaitsForEmptyEventLoop) answer.succeed(invocation, value);
     else invocation.atEmptyLoop = () => answer.succeed(invocation, value);

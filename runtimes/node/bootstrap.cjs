@@ -1,5 +1,6 @@
 'use strict';
-// The Node.js bootstrap: speaks frames (docs/frames.md) with Virga and runs one function, one invocation at a time.
+// The Node.js bootstrap: speaks frames (docs/frames.md) with Virga and runs one function, one invocation at a time or, where BIND says
+// so, several.
 //
 // It boots before it knows which function it will run; BIND names it. Everything that costs time is done before BIND.
 
@@ -16,25 +17,29 @@ const EXIT_UNHANDLED_REJECTION = 128; // both as AWS's runtime exits
 const EXIT_UNCAUGHT_EXCEPTION = 129;
 
 let start = null; // starts an invocation; null until the handler is loaded
-let current = null; // the invocation that runs
-let queue = []; // those that wait behind it
+let limit = 1; // how many invocations may run at once
+const running = new Set();
+let queue = []; // those that wait behind them
 let next = 0; // the first of `queue` that has not been started
 let starting = false; // inside the loop of `startNext`: an answer given now must not start it again
 let ending = false; // END was received
-let trace; // the running invocation's trace id
 
 // ---- answering
 
-function isCurrent(invocation) {
-  return current === invocation;
+function isOpen(invocation) {
+  return running.has(invocation);
 }
 
 function writeError(invocation, report, type = TYPE.ERROR) {
   channel.writeText(type, invocation.low, invocation.high, JSON.stringify(report));
 }
 
+// Whether the answer is still wanted; from here on it is not.
+function close(invocation) {
+  return running.delete(invocation);
+}
+
 function finish() {
-  current = null;
   if (!starting) startNext();
 }
 
@@ -46,10 +51,10 @@ function tooLarge(invocation) {
 }
 
 const answers = {
-  isCurrent,
+  isOpen,
 
   succeed(invocation, value) {
-    if (current !== invocation) return; // answered before
+    if (!running.has(invocation)) return; // answered before
     let text;
     try {
       text = value === undefined ? 'null' : JSON.stringify(value) ?? 'null';
@@ -57,22 +62,24 @@ const answers = {
       answers.fail(invocation, new Error('Unable to stringify response body'));
       return;
     }
+    if (!close(invocation)) return; // a toJSON of the value has answered
     log.finishLines();
     if (!channel.writeText(TYPE.RESULT, invocation.low, invocation.high, text)) tooLarge(invocation);
     finish();
   },
 
   succeedBytes(invocation, bytes) {
-    if (current !== invocation) return;
+    if (!close(invocation)) return;
     log.finishLines();
     if (!channel.writeBytes(TYPE.RESULT, invocation.low, invocation.high, bytes)) tooLarge(invocation);
     finish();
   },
 
   fail(invocation, error) {
-    if (current !== invocation) return;
-    log.logError('Invoke Error', error);
+    if (!running.has(invocation)) return;
+    log.logError('Invoke Error', error, invocation);
     log.finishLines();
+    if (!close(invocation)) return; // what was logged has a getter that answered
     writeError(invocation, errors.report(error));
     finish();
   },
@@ -84,29 +91,27 @@ const answers = {
 // else that the bootstrap does. So process.env inherits this one: reading it, `in` and child processes find it.
 function offerTrace() {
   const inherited = Object.create(Object.getPrototypeOf(process.env), {
-    [TRACE_VARIABLE]: { configurable: true, enumerable: true, get: () => trace },
+    [TRACE_VARIABLE]: { configurable: true, enumerable: true, get: () => log.currentInvocation()?.trace },
   });
   Object.setPrototypeOf(process.env, inherited);
 }
 
 function startNext() {
   starting = true;
-  while (current === null && next < queue.length && start !== null) {
+  while (running.size < limit && next < queue.length && start !== null) {
     const invocation = queue[next++];
     if (next === queue.length) {
       queue = [];
       next = 0;
     }
     channel.flushStale();
-    current = invocation;
-    trace = invocation.trace;
-    log.setInvocation(invocation);
-    start(invocation);
+    running.add(invocation);
+    log.enter(invocation, start);
   }
   starting = false;
   // While an invocation runs, an empty event loop means that no answer will come; otherwise the process waits for the next one.
-  channel.hold(current === null);
-  if (ending && current === null && next === queue.length) channel.exitWhenSent(0);
+  channel.hold(running.size === 0);
+  if (ending && running.size === 0 && next === queue.length) channel.exitWhenSent(0);
 }
 
 // ---- loading
@@ -131,8 +136,9 @@ async function bind(body) {
   const bound = JSON.parse(body);
   const environment = bound.environment ?? {};
   for (const name of Object.keys(environment)) process.env[name] = environment[name];
+  limit = Math.max(1, bound.concurrency ?? 1);
   offerTrace();
-  log.install();
+  log.install(limit);
   try {
     process.chdir(bound.task_root);
     readModulePaths();
@@ -145,7 +151,7 @@ async function bind(body) {
     return;
   }
   log.finishLines();
-  channel.writeText(TYPE.READY, 0, 0, '');
+  channel.writeText(TYPE.READY, 0, 0, limit === 1 ? '' : String(limit));
   startNext();
 }
 
@@ -162,10 +168,17 @@ function onFrame(type, flags, low, high, buffer, begin, end) {
 }
 
 function onChunkEnd() {
-  if (current === null && (start !== null || ending)) startNext();
+  if (running.size < limit && (start !== null || ending)) startNext();
 }
 
-// Ends the process for an error that no handler caught; the running invocation gets it as its answer.
+// The last answers of this process: `report(invocation)` for each that runs.
+function answerAll(report) {
+  for (const invocation of running) writeError(invocation, report(invocation), TYPE.LAST_ERROR);
+  running.clear();
+}
+
+// Ends the process for an error that no handler caught. The invocation that threw it gets it as its answer; where several run, the
+// others only learn that the process is gone.
 function crash(error, headline, code) {
   if (start === null) {
     initError(error, headline, code);
@@ -173,11 +186,9 @@ function crash(error, headline, code) {
   }
   log.logError(headline, error);
   log.finishLines();
-  if (current !== null) {
-    writeError(current, errors.report(error), TYPE.LAST_ERROR);
-    current = null;
-  }
-  start = null; // what waits behind it is not started here any more
+  const guilty = running.size === 1 ? running.values().next().value : log.currentInvocation();
+  answerAll((invocation) => (invocation === guilty ? errors.report(error) : errors.exitReport(code, invocation.requestId)));
+  start = null; // what waits behind them is not started here any more
   channel.exitWhenSent(code);
 }
 
@@ -187,15 +198,15 @@ process.on('unhandledRejection', (reason, promise) => {
   crash(error, 'Unhandled Promise Rejection', EXIT_UNHANDLED_REJECTION);
 });
 process.on('beforeExit', () => {
-  if (current === null) return;
-  const invocation = current;
+  if (running.size === 0) return;
+  const waiting = [...running];
   setImmediate(() => { // also keeps the process alive: what the answer starts next may leave the loop empty again
-    if (current === invocation) invocation.atEmptyLoop(invocation);
+    for (const invocation of waiting) if (isOpen(invocation)) invocation.atEmptyLoop(invocation);
   });
 });
 process.on('exit', (code) => {
   log.finishLines();
-  if (current !== null) writeError(current, errors.exitReport(code, current.requestId), TYPE.LAST_ERROR);
+  answerAll((invocation) => errors.exitReport(code, invocation.requestId));
   channel.flush();
 });
 

@@ -9,31 +9,35 @@ const errors = require('./errors.cjs');
 
 const MAX_PIECE = 1024 * 1024; // characters; a longer text is sent in pieces
 
-let low = 0; // number of the invocation that runs or ran last; 0 while loading
-let high = 0;
-let requestId; // undefined while loading, as on Lambda
-let tenant;
+let last = null; // the invocation that was started last; null while loading
+let scope = null; // an AsyncLocalStorage where several invocations run at once: it knows whose code is running
 let format = require('util').format;
 let write = null; // (level, parameters)
 
-function setInvocation(invocation) {
-  low = invocation.low;
-  high = invocation.high;
-  requestId = invocation.requestId;
-  tenant = invocation.tenant;
+// Whose code runs now. What runs after the end of all invocations belongs to the last one, as on Lambda.
+function currentInvocation() {
+  return (scope === null ? last : scope.getStore() ?? last) ?? undefined;
 }
 
-function send(text) {
+// Starts an invocation; what its code writes is logged as its own.
+function enter(invocation, start) {
+  last = invocation;
+  if (scope === null) start(invocation);
+  else scope.run(invocation, start, invocation);
+}
+
+function send(text, invocation = currentInvocation()) {
   for (let at = 0; at < text.length || at === 0; at += MAX_PIECE) {
-    writeText(TYPE.LOG, low, high, text.length > MAX_PIECE ? text.substring(at, at + MAX_PIECE) : text);
+    const piece = text.length > MAX_PIECE ? text.substring(at, at + MAX_PIECE) : text;
+    writeText(TYPE.LOG, invocation?.low ?? 0, invocation?.high ?? 0, piece);
   }
   flush();
 }
 
 // ---- console
 
-function writeLine(level, parameters) {
-  send(`${new Date().toISOString()}\t${requestId}\t${level}\t${format(...parameters)}`);
+function writeLine(level, parameters, invocation = currentInvocation()) {
+  send(`${new Date().toISOString()}\t${invocation?.requestId}\t${level}\t${format(...parameters)}`, invocation);
 }
 
 function errorFields(_key, value) {
@@ -46,9 +50,9 @@ function errorFields(_key, value) {
   };
 }
 
-function jsonRecord(level, parameters) {
-  const record = { timestamp: new Date().toISOString(), level, requestId };
-  if (tenant !== undefined) record.tenantId = tenant;
+function jsonRecord(level, parameters, invocation) {
+  const record = { timestamp: new Date().toISOString(), level, requestId: invocation?.requestId };
+  if (invocation?.tenant !== undefined) record.tenantId = invocation.tenant;
   if (parameters.length === 1) {
     record.message = parameters[0];
     try {
@@ -64,8 +68,8 @@ function jsonRecord(level, parameters) {
   return JSON.stringify(record);
 }
 
-function writeRecord(level, parameters) {
-  send(jsonRecord(level, parameters));
+function writeRecord(level, parameters, invocation = currentInvocation()) {
+  send(jsonRecord(level, parameters, invocation), invocation);
 }
 
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
@@ -82,8 +86,8 @@ function patchConsole() {
   console.error = method('ERROR');
   console.fatal = method('FATAL');
   logError = isJson
-    ? (_headline, error) => write('ERROR', [error instanceof Error ? error : new Error(error)])
-    : (headline, error) => write('ERROR', [headline, errors.describe(error)]);
+    ? (_headline, error, invocation) => write('ERROR', [error instanceof Error ? error : new Error(error)], invocation)
+    : (headline, error, invocation) => write('ERROR', [headline, errors.describe(error)], invocation);
 }
 
 let logError = () => {};
@@ -136,11 +140,18 @@ function finishLines() {
   }
 }
 
-// Called once, when the function's environment is known.
-function install() {
+// Called once, when the function's environment is known. `limit`: how many invocations may run at once.
+function install(limit) {
+  if (limit > 1) scope = new (require('async_hooks').AsyncLocalStorage)();
   patchConsole();
   patchStream('stdout');
   patchStream('stderr');
 }
 
-module.exports = { finishLines, install, logError: (headline, error) => logError(headline, error), setInvocation };
+module.exports = {
+  currentInvocation,
+  enter,
+  finishLines,
+  install,
+  logError: (headline, error, invocation) => logError(headline, error, invocation),
+};

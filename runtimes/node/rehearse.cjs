@@ -17,7 +17,7 @@ async function rehearse(readPaths) {
   channel.rehearse();
   readPaths();
   const bind = JSON.parse('{"function_name":"","function_version":"","memory_mb":128,"log_group":"","log_stream":""}');
-  const answers = { isCurrent: () => true, succeed: (_invocation, value) => JSON.stringify(value), fail: () => {} };
+  const answers = { isOpen: () => true, succeed: (_invocation, value) => JSON.stringify(value), fail: () => {} };
   aws.prepare(bind, answers);
   const start = aws.starter(await load(__dirname, 'rehearse.handler'));
   const body = Buffer.alloc(24 + ID.length + 2);

@@ -301,6 +301,47 @@ class NodeTest(unittest.TestCase):
         process.send(b"".join(invoke_frame(n, n) for n in range(1, 101)))
         self.assertEqual([process.next_answer().json for _ in range(100)], list(range(1, 101)))
 
+    def test_runs_several_invocations_at_once_where_bind_allows_it(self):
+        process = self.ready("""
+            const open = [];
+            exports.handler = async (event, context) => {
+              console.log('in', event);
+              await new Promise((resolve) => { open.push(resolve); if (open.length === 3) setTimeout(() => open.reverse().forEach((go) => go()), 1); });
+              console.log('out', event, process.env._X_AMZN_TRACE_ID);
+              return event;
+            };
+            """, concurrency=3)
+        self.assertEqual(self.bound.body, b"3")
+        numbers = [process.start(name, trace=f"Root={name}") for name in "abcd"]
+        answers = [process.next_answer() for _ in range(3)]
+        self.assertEqual([(answer.number, answer.json) for answer in answers], [(3, "c"), (2, "b"), (1, "a")])
+        for answer in answers:  # each one's lines and trace are its own, and the fourth waited
+            lines = [line.split("\t") for line in answer.logs]
+            self.assertEqual([line[1] for line in lines], [request_id_of(answer.number)] * 2)
+            self.assertEqual([line[3] for line in lines], [f"in {answer.json}", f"out {answer.json} Root={answer.json}"])
+        self.assertEqual(process.wait_log(numbers[3]).split("\t")[3], "in d")
+
+    def test_a_crash_with_several_running_blames_the_one_that_threw(self):
+        process = self.ready("""
+            let entered = 0;
+            exports.handler = (event) => new Promise(() => {
+              entered += 1;
+              if (event === 'bad') (function wait() { if (entered < 3) setTimeout(wait, 1); else throw new TypeError('boom'); })();
+              else setInterval(() => {}, 1000);
+            });
+            """, concurrency=8)
+        for event in ("good", "bad", "good"):
+            process.start(event)
+        answers = {answer.number: answer for answer in (process.next_answer() for _ in range(3))}
+        self.assertEqual([answers[number].json["errorType"] for number in (1, 2, 3)], ["Runtime.ExitError", "TypeError", "Runtime.ExitError"])
+        self.assertEqual(process.wait(), 129)
+
+    def test_an_empty_loop_answers_all_that_run(self):
+        process = self.ready("exports.handler = () => new Promise(() => {});", concurrency=4)
+        for _ in range(3):
+            process.start({})
+        self.assertEqual([process.next_answer().json for _ in range(3)], [None] * 3)
+
     def test_frames_may_arrive_in_any_pieces_and_sizes(self):
         process = self.ready(APP)
         payloads = [{"text": "ü" * size} for size in (1, 3, 130_000, 140_000, 2_000_000)] + [{"text": "end"}] * 3
