@@ -97,6 +97,7 @@ void members(Codec& codec, Is<model::FunctionConfig> auto& config) {
   codec("tracing", config.tracing);
   codec("logging", config.logging);
   codec("network", config.network);
+  codec("concurrency", config.concurrency);
   codec("opaque", config.opaque);
 }
 template <typename Codec>

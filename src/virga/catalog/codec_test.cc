@@ -34,6 +34,7 @@ model::Version full_version() {
                     .tracing = model::TracingMode::Active,
                     .logging = {model::LogFormat::Json, model::LogLevel::Fatal, model::LogLevel::Warn, "group"},
                     .network = model::NetworkMode::Egress,
+                    .concurrency = 80,
                     .opaque = {{"VpcConfig", R"({"SubnetIds":[]})"}}};
   version.package = {model::PackageId(std::string(64, 'a')), model::Bytes{1ull << 40}};
   version.layer_packages = {{model::PackageId(std::string(64, 'b')), model::Bytes{1}}};

@@ -51,6 +51,10 @@ json::object settings(const FunctionManifest& function) {
   if (function.description) body["Description"] = *function.description;
   if (function.timeout) body["Timeout"] = *function.timeout;
   if (function.memory) body["MemorySize"] = *function.memory;
+  if (function.tmp) body["EphemeralStorage"] = json::object{{"Size", *function.tmp}};
+  if (function.network && function.concurrency) {
+    body["VirgaConfig"] = json::object{{"Network", *function.network}, {"Concurrency", *function.concurrency}};
+  }
   if (function.environment) {
     json::object variables;
     for (const auto& [name, value] : *function.environment) variables[name] = value;

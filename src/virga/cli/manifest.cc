@@ -148,8 +148,11 @@ Result<std::string> code(const Place& place, const std::string& directory) {
 }
 
 Result<FunctionManifest> function(const Place& place, std::string name, const std::string& directory) {
-  static constexpr std::array<std::string_view, 8> kKnown = {"runtime", "handler", "code",        "description",
-                                                             "timeout", "memory",  "environment", "url"};
+  static constexpr std::array<std::string_view, 11> kKnown = {"runtime", "handler", "code",       "description",
+                                                              "timeout", "memory",  "tmp",        "environment",
+                                                              "network", "url",     "concurrency"};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kNetworks = {
+      {{"none", "none"}, {"lo", "lo"}, {"egress", "egress"}}};
   VIRGA_TRY(check_members(place, kKnown));
   FunctionManifest result;
   result.name = std::move(name);
@@ -159,11 +162,17 @@ Result<FunctionManifest> function(const Place& place, std::string name, const st
   VIRGA_TRY_ASSIGN(auto description, text(place, "description"));
   VIRGA_TRY_ASSIGN(auto timeout, number(place, "timeout", 1, 900));
   VIRGA_TRY_ASSIGN(auto memory, number(place, "memory", 128, 10240));
+  VIRGA_TRY_ASSIGN(auto tmp, number(place, "tmp", 512, 10240));
+  VIRGA_TRY_ASSIGN(auto network, choice<std::string_view>(place, "network", kNetworks, "lo"));
+  VIRGA_TRY_ASSIGN(auto concurrency, number(place, "concurrency", 1, 1600));
   VIRGA_TRY_ASSIGN(result.environment, environment(place));
   VIRGA_TRY_ASSIGN(result.url, url(place));
   result.description = description.value_or("");
   result.timeout = timeout.value_or(3);
   result.memory = memory.value_or(128);
+  result.tmp = tmp.value_or(512);
+  result.network = network;
+  result.concurrency = concurrency.value_or(1);
   result.remove_url = !result.url;
   result.runtime = runtime.value_or("");
   result.handler = handler.value_or("");

@@ -27,8 +27,11 @@ struct FunctionManifest {
   std::string handler;
   std::string code;  // path of a folder or a .zip file, as seen from the working directory
   std::optional<std::string> description;
-  std::optional<std::int64_t> timeout;  // seconds
-  std::optional<std::int64_t> memory;   // MiB
+  std::optional<std::int64_t> timeout;      // seconds
+  std::optional<std::int64_t> memory;       // MiB
+  std::optional<std::int64_t> tmp;          // MiB: the size of /tmp
+  std::optional<std::string> network;       // "none", "lo" or "egress"
+  std::optional<std::int64_t> concurrency;  // invocations that one instance runs at a time
   std::optional<std::map<std::string, std::string>> environment;
   std::optional<UrlManifest> url;
   bool remove_url = false;  // the function is not to have one

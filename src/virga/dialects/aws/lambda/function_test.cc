@@ -22,7 +22,7 @@ TEST(LambdaFunctions, AreCreatedAndReadBack) {
   EXPECT_EQ(created.text("MemorySize"), "256");
   EXPECT_EQ(created.text("Environment"), R"({"Variables":{"KEY":"value"}})");
   EXPECT_EQ(created.text("Architectures"), R"(["x86_64"])");
-  EXPECT_EQ(created.text("VirgaConfig"), R"({"Network":"egress"})");
+  EXPECT_EQ(created.text("VirgaConfig"), R"({"Network":"egress","Concurrency":1})");
   EXPECT_EQ(created.text("LoggingConfig"), R"({"LogFormat":"Text","LogGroup":"/aws/lambda/f"})");
   EXPECT_EQ(created.text("LastModified"), "2023-11-14T22:13:20.000+0000");
 
@@ -53,6 +53,17 @@ TEST(LambdaFunctions, GiveTheirCodeToWhoAsksInTime) {
   EXPECT_EQ(world.send("GET", target.substr(0, target.find('?'))).status, 403);
   world.tests.clock.turn(std::chrono::seconds(601));
   EXPECT_EQ(world.send("GET", target).status, 403);
+}
+
+TEST(LambdaFunctions, TakeTheConcurrencyOfAnInstanceUnderBothNames) {
+  LambdaWorld world;
+  std::string provider = R"({"LambdaManagedInstancesCapacityProviderConfig":{"CapacityProviderArn":"arn:x",)"
+                         R"("PerExecutionEnvironmentMaxConcurrency":64}})";
+  auto created = world.create("f", R"(,"CapacityProviderConfig":)" + provider);
+  EXPECT_EQ(created.text("VirgaConfig"), R"({"Network":"lo","Concurrency":64})");
+  EXPECT_EQ(created.text("CapacityProviderConfig"), provider);
+  auto changed = world.send("PUT", "/2015-03-31/functions/f/configuration", R"({"VirgaConfig":{"Concurrency":8}})");
+  EXPECT_EQ(changed.text("VirgaConfig"), R"({"Network":"lo","Concurrency":8})");
 }
 
 TEST(LambdaFunctions, ChangeCodeAndSettings) {

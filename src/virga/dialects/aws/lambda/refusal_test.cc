@@ -90,6 +90,8 @@ TEST_F(LambdaRefusals, ChecksEverySettingOfANewFunction) {
         "InvalidParameterValueException", "does not exist"},
        {"POST", create_, body(R"(,"VirgaConfig":{"Network":"wifi"})"), 400, "ValidationException",
         "[none, lo, egress]"},
+       {"POST", create_, body(R"(,"VirgaConfig":{"Concurrency":0})"), 400, "ValidationException",
+        "virgaConfig.concurrency"},
        {"POST", create_, body(R"(,"PackageType":"Image")"), 400, "InvalidParameterValueException", "container images"},
        {"POST", create_, body(R"(,"DurableConfig":{"ExecutionTimeout":5})"), 400, "InvalidParameterValueException",
         "durable"},

@@ -35,21 +35,24 @@ constexpr std::array<std::string_view, 18> kReservedVariables = {"_HANDLER",
                                                                  "LAMBDA_RUNTIME_DIR"};
 
 // Kept and given back; nothing here depends on them being honoured.
-constexpr std::array<std::string_view, 4> kOpaque = {"DeadLetterConfig", "KMSKeyArn", "SnapStart", "VpcConfig"};
+constexpr std::array<std::string_view, 5> kOpaque = {"CapacityProviderConfig", "DeadLetterConfig", "KMSKeyArn",
+                                                     "SnapStart", "VpcConfig"};
 
 // Code that asks for one of these would run and quietly do something else, so it is refused.
 struct Unsupported {
   std::string_view member;
   std::string_view why;
 };
-constexpr std::array<Unsupported, 6> kUnsupported = {{
+constexpr std::array<Unsupported, 5> kUnsupported = {{
     {"FileSystemConfigs", "Virga mounts no EFS or S3 file systems yet"},
     {"ImageConfig", "Virga runs .zip packages, not container images"},
     {"TenancyConfig", "Virga does not isolate the tenants of one function yet"},
-    {"CapacityProviderConfig", "Virga has no capacity providers"},
     {"DurableConfig", "Virga does not run durable functions yet"},
     {"CodeSigningConfigArn", "Virga does not verify code signatures yet"},
 }};
+
+// Invocations of one instance at a time: the range of PerExecutionEnvironmentMaxConcurrency.
+constexpr Range kConcurrency{1, 1600};
 
 constexpr std::array<std::string_view, 6> kLevels = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
 
@@ -98,16 +101,30 @@ std::optional<model::LoggingConfig> read_logging(Members& members) {
   return logging;
 }
 
-std::optional<model::NetworkMode> read_network(Members& members) {
+// Settings that Lambda does not have under any name.
+void read_own(Members& members, Settings& settings) {
   auto object = members.object("VirgaConfig");
-  if (object == nullptr) return std::nullopt;
+  if (object == nullptr) return;
   static constexpr std::array<std::string_view, 3> kModes = {"none", "lo", "egress"};
   Members inner(*object, members.violations(), members.label("VirgaConfig"));
   auto mode = inner.enumeration("Network", kModes);
-  if (mode == "none") return model::NetworkMode::None;
-  if (mode == "lo") return model::NetworkMode::Loopback;
-  if (mode == "egress") return model::NetworkMode::Egress;
-  return std::nullopt;
+  if (mode == "none") settings.network = model::NetworkMode::None;
+  if (mode == "lo") settings.network = model::NetworkMode::Loopback;
+  if (mode == "egress") settings.network = model::NetworkMode::Egress;
+  if (auto most = inner.integer("Concurrency", kConcurrency)) settings.concurrency = static_cast<std::uint32_t>(*most);
+}
+
+// Lambda has a choice of machines in the same member; here there is one kind.
+void read_capacity(Members& members, Settings& settings) {
+  auto object = members.object("CapacityProviderConfig");
+  if (object == nullptr) return;
+  Members outer(*object, members.violations(), members.label("CapacityProviderConfig"));
+  auto managed = outer.object("LambdaManagedInstancesCapacityProviderConfig");
+  if (managed == nullptr) return;
+  Members inner(*managed, members.violations(), outer.label("LambdaManagedInstancesCapacityProviderConfig"));
+  if (auto most = inner.integer("PerExecutionEnvironmentMaxConcurrency", kConcurrency)) {
+    settings.concurrency = static_cast<std::uint32_t>(*most);
+  }
 }
 
 void read_environment(Members& members, Settings& settings) {
@@ -210,7 +227,8 @@ Settings read_settings(Members& members) {
     }
   }
   settings.logging = read_logging(members);
-  settings.network = read_network(members);
+  read_capacity(members, settings);
+  read_own(members, settings);
   for (std::string_view member : kOpaque) {
     auto json = members.raw(member);
     if (json) settings.opaque[std::string(member)] = is_empty_value(*json) ? std::string() : *json;
@@ -269,6 +287,7 @@ void apply_settings(const Settings& settings, const std::vector<model::LayerRef>
   set(config.tracing, settings.tracing);
   set(config.logging, settings.logging);
   set(config.network, settings.network);
+  set(config.concurrency, settings.concurrency);
   if (settings.layer_arns) config.layers = layers;
   for (const auto& [member, json] : settings.opaque) {
     if (json.empty()) {

@@ -29,6 +29,7 @@ struct Settings {
   std::optional<model::TracingMode> tracing;
   std::optional<model::LoggingConfig> logging;
   std::optional<model::NetworkMode> network;
+  std::optional<std::uint32_t> concurrency;
   std::map<std::string, std::string> opaque;  // wire name to JSON text; empty text: remove it
   std::string unsupported;                    // a member that Virga cannot honour, in words; "" if there is none
 };

@@ -156,8 +156,8 @@ void append_configuration(std::string& out, const Account& account, const model:
   }
   add_snap_start(object, config.opaque);
   add_logging(object, version);
-  if (config.network != model::FunctionConfig().network) {
-    Object(object.open("VirgaConfig")).add("Network", name(config.network));
+  {
+    Object(object.open("VirgaConfig")).add("Network", name(config.network)).add("Concurrency", config.concurrency);
   }
 }
 
