@@ -2,7 +2,9 @@
 
 #include <boost/json.hpp>
 
+#include "virga/base/encoding.h"
 #include "virga/base/id.h"
+#include "virga/base/random.h"
 #include "virga/os/file.h"
 
 namespace virga::server {
@@ -34,6 +36,24 @@ Result<RootKey> load_or_make_root_key(const std::string& data_directory) {
   boost::json::object object{{"access_key_id", key.id}, {"secret_access_key", key.secret}};
   VIRGA_TRY(os::write_file_durably(key.file, boost::json::serialize(object) + "\n", 0600));
   return key;
+}
+
+Result<Secret> load_or_make_store_key(const std::string& data_directory) {
+  constexpr std::size_t kSize = 32;
+  auto file = data_directory + "/store-key";
+  auto text = os::read_file(file);
+  if (text) {
+    auto key = from_base64(trim(*text));
+    if (key && key->size() == kSize) return Secret(std::move(*key));
+    return fail(ErrorCode::DataLoss,
+                file + " is damaged: it must hold " + std::to_string(kSize) +
+                    " bytes in Base64; put the file back that was there when this data folder was last in use");
+  }
+  if (text.error().code() != ErrorCode::NotFound) return fail(std::move(text).error());
+  std::string key(kSize, '\0');
+  system_random().fill({reinterpret_cast<std::uint8_t*>(key.data()), key.size()});
+  VIRGA_TRY(os::write_file_durably(file, to_base64(key) + "\n", 0600));
+  return Secret(std::move(key));
 }
 
 }  // namespace virga::server

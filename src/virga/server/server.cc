@@ -20,6 +20,7 @@
 #include "virga/runtime/sandboxes.h"
 #include "virga/server/aws_dialect.h"
 #include "virga/server/keys.h"
+#include "virga/server/open_store.h"
 #include "virga/server/paths.h"
 #include "virga/store/blob_store.h"
 #include "virga/store/data_lock.h"
@@ -109,7 +110,7 @@ Result<> Server::State::open_data() {
   std::error_code error;
   options.data_directory = std::filesystem::canonical(data, error).string();
   if (error) return fail(ErrorCode::Internal, data + ": " + error.message());
-  VIRGA_TRY_ASSIGN(store, store::open_rocksdb(options.data_directory));
+  VIRGA_TRY_ASSIGN(store, open_store(options.data_directory));
   VIRGA_TRY_ASSIGN(auto opened, store::BlobStore::open(options.data_directory + "/blobs"));
   blobs.emplace(std::move(opened));
   catalog::Catalog::Parts parts{*store, *blobs, loop.clock(), system_random(), options.data_directory + "/packages"};

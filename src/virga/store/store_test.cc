@@ -10,6 +10,7 @@
 
 #include "virga/os/file.h"
 #include "virga/store/rocksdb/rocksdb_store.h"
+#include "virga/store/sealed/sealed_store.h"
 #include "virga/store/testing/memory_store.h"
 
 namespace virga::store {
@@ -24,6 +25,12 @@ class AnyStore : public ::testing::TestWithParam<std::string> {
   void SetUp() override {
     if (GetParam() == "memory") {
       store_ = std::make_unique<testing::MemoryStore>();
+      return;
+    }
+    if (GetParam() == "sealed") {
+      auto sealed = seal(std::make_unique<testing::MemoryStore>(), Secret(std::string(32, 'k')));
+      ASSERT_TRUE(sealed) << sealed.error().message();
+      store_ = std::move(*sealed);
       return;
     }
     Result<os::TemporaryDirectory> directory = os::TemporaryDirectory::create();
@@ -154,7 +161,7 @@ TEST_P(AnyStore, LetsOneOfManyWinEachRound) {
   EXPECT_EQ(get("counter"), "200");
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, AnyStore, ::testing::Values("memory", "rocksdb"),
+INSTANTIATE_TEST_SUITE_P(Kinds, AnyStore, ::testing::Values("memory", "rocksdb", "sealed"),
                          [](const auto& kind) { return kind.param; });
 
 }  // namespace
