@@ -61,8 +61,8 @@ struct FunctionConfig {
   TracingMode tracing = TracingMode::PassThrough;
   LoggingConfig logging;
   NetworkMode network = NetworkMode::Loopback;
-  // Invocations that one instance runs at a time, at the most: Lambda's PerExecutionEnvironmentMaxConcurrency, Knative's
-  // containerConcurrency. A runtime that cannot do more than one does one.
+  // Invocations that one instance runs at a time, at the most: Lambda's PerExecutionEnvironmentMaxConcurrency,
+  // Knative's containerConcurrency. A runtime that cannot do more than one does one.
   std::uint32_t concurrency = 1;
   // Settings that Virga gives back as they were given and does not act on here: the member's name on the wire and its
   // JSON text, e.g. {"DeadLetterConfig", R"({"TargetArn":"..."})"}.
