@@ -28,9 +28,12 @@ def parse_arguments():
     parser.add_argument("--list", action="store_true", help="print the names of the rows and end")
     parser.add_argument("--rounds", type=_at_least_one, default=3, help="alternations of peer and Virga (default 3)")
     parser.add_argument("--seconds", type=_at_least_one, default=3, help="length of one measurement (default 3)")
-    parser.add_argument("--cold", type=_at_least_one, default=20, help="first calls of each runtime (default 20)")
+    parser.add_argument("--cold", type=_at_least_one, default=100, help="first calls of each runtime (default 100)")
     parser.add_argument("--functions", type=_at_least_one, default=1000, help="functions of the row ready (default 1000)")
     parser.add_argument("--idle", type=_at_least_one, default=10, help="seconds of idleness before memory is read (default 10)")
+    parser.add_argument("--registered", type=_at_least_one, default=10000, help="functions of the row registered (default 10000)")
+    parser.add_argument("--at-once", type=_at_least_one, default=1000, help="first calls of a burst (default 1000)")
+    parser.add_argument("--full-peak", action="store_true", help="a million calls in a minute instead of ten seconds of that rate")
     parser.add_argument("--virga", type=Path, default=REPOSITORY / "build/virga", help="the binary under test")
     parser.add_argument("--json", type=Path, default=REPOSITORY / "build/bench.json", help="where the figures go")
     return parser.parse_args()
@@ -85,9 +88,13 @@ def main():
         cold_starts=arguments.cold,
         functions=arguments.functions,
         idle_seconds=arguments.idle,
+        registered=arguments.registered,
+        at_once=arguments.at_once,
+        full_peak=arguments.full_peak,
     )
     machine = describe_machine(bench)
-    options = {"rounds": bench.rounds, "seconds": bench.seconds, "cold": bench.cold_starts, "functions": bench.functions}
+    options = {name: getattr(bench, name) for name in ("rounds", "seconds", "functions", "registered", "at_once", "full_peak")}
+    options["cold"] = bench.cold_starts
     print(report.machine_line(machine))
     if bench.server_cores == bench.load_cores:
         print("only one core: the load generator takes time from the server")

@@ -8,17 +8,19 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.errors import BenchError  # noqa: E402
+from harness.cgroups import parse_cgroup  # noqa: E402
 from harness.functions import EXECUTABLE, make_zip  # noqa: E402
 from harness.http import Response  # noqa: E402
-from harness.load import Throughput  # noqa: E402
-from harness.outcome import Goal, Outcome  # noqa: E402
+from harness.load import Throughput, open_loop_program  # noqa: E402
+from harness.outcome import AllOf, Goal, Outcome, summary  # noqa: E402
 from harness.processes import cpu_used, process_tree, read_stat, run_checked, start_server  # noqa: E402
 from harness.sigv4 import sign  # noqa: E402
-from harness.virga import read_phases  # noqa: E402
+from harness.virga import Function, read_phases, read_start_kind  # noqa: E402
 from rows import ROWS  # noqa: E402
 from rows.throughput import _compare  # noqa: E402
 
@@ -44,12 +46,18 @@ class Signing(unittest.TestCase):
 
 class Phases(unittest.TestCase):
     def test_are_read_from_the_header(self):
-        header = {"x-virga-phases": "queue=0.01, sandbox=1.2,boot=0.5"}
-        self.assertEqual(read_phases(Response(200, header, b"", 1.0)), {"queue": 0.01, "sandbox": 1.2, "boot": 0.5})
+        header = {"x-virga-phases": "queue=0.01, start=1.2,boot=0.5"}
+        self.assertEqual(read_phases(Response(200, header, b"", 1.0)), {"queue": 0.01, "start": 1.2, "boot": 0.5})
 
     def test_are_empty_without_the_header_and_skip_what_is_no_number(self):
         self.assertEqual(read_phases(Response(200, {}, b"", 1.0)), {})
         self.assertEqual(read_phases(Response(200, {"x-virga-phases": "a=b,c,d=2"}, b"", 1.0)), {"d": 2.0})
+
+    def test_tell_what_an_instance_was_made_from(self):
+        header = {"x-virga-phases": "queue=0.01,kind=stem,start=1.2"}
+        self.assertEqual(read_start_kind(Response(200, header, b"", 1.0)), "stem")
+        self.assertEqual(read_phases(Response(200, header, b"", 1.0)), {"queue": 0.01, "start": 1.2})
+        self.assertIsNone(read_start_kind(Response(200, {"x-virga-phases": "queue=0.01"}, b"", 1.0)))
 
 
 class Goals(unittest.TestCase):
@@ -60,6 +68,57 @@ class Goals(unittest.TestCase):
 
     def test_judge_nothing_without_a_figure(self):
         self.assertIsNone(Goal("virga", "<=", 3, "ms").met(Outcome()))
+
+    def test_judge_a_figure_in_the_details(self):
+        goal = Goal("virga.p99", "<=", 4, "ms p99")
+        self.assertTrue(goal.met(Outcome(details={"virga": {"p99": 3.9}})))
+        self.assertFalse(goal.met(Outcome(details={"virga": {"p99": 4.1}})))
+        self.assertIsNone(goal.met(Outcome(details={"virga": {"p50": 1}})))
+        self.assertIsNone(goal.met(Outcome()))
+
+    def test_of_several_each_is_to_be_met(self):
+        goal = AllOf(Goal("virga", "<=", 1, "ms p50"), Goal("virga.p99", "<=", 4, "ms p99"))
+        self.assertEqual(str(goal), "≤ 1 ms p50, ≤ 4 ms p99")
+        self.assertTrue(goal.met(Outcome(virga=1, details={"virga": {"p99": 4}})))
+        self.assertFalse(goal.met(Outcome(virga=1, details={"virga": {"p99": 5}})))
+        self.assertFalse(goal.met(Outcome(virga=2)))  # missed, whatever the other would be
+        self.assertIsNone(goal.met(Outcome(virga=1)))
+
+    def test_can_have_words_of_their_own(self):
+        self.assertEqual(str(Goal("virga.failed", "<=", 0, text="no error")), "no error")
+
+
+class Summaries(unittest.TestCase):
+    def test_have_a_p99_of_a_hundred_and_more(self):
+        self.assertNotIn("p99", summary(range(1, 100)))
+        self.assertEqual(summary(range(1, 101))["p99"], 99)
+        self.assertEqual(summary(range(1, 1001))["p99"], 990)
+
+
+class Cgroups(unittest.TestCase):
+    def test_of_version_1_have_a_folder_for_memory(self):
+        text = "9:name=systemd:/a\n4:memory:/b/c\n2:cpu,cpuacct:/d\n0::/e\n"
+        self.assertEqual(parse_cgroup(text), Path("/sys/fs/cgroup/memory/b/c"))
+
+    def test_of_version_2_have_one_folder(self):
+        self.assertEqual(parse_cgroup("0::/user.slice/x\n"), Path("/sys/fs/cgroup/user.slice/x"))
+        self.assertIsNone(parse_cgroup("9:name=systemd:/a\n"))
+
+
+class Creation(unittest.TestCase):
+    def test_holds_settings_and_variables(self):
+        function = Function("nodejs20.x", "index.handler", b"zip", {"A": "1"}, 4096, {"Extra": {"Many": 64}})
+        body = function.creation("f")
+        self.assertEqual((body["FunctionName"], body["MemorySize"]), ("f", 4096))
+        self.assertEqual((body["Environment"], body["Extra"]), ({"Variables": {"A": "1"}}, {"Many": 64}))
+
+
+class OpenLoop(unittest.TestCase):
+    def test_without_its_program_says_how_to_build_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            bench = SimpleNamespace(virga=Path(folder) / "virga", repository=Path(folder))
+            with self.assertRaisesRegex(BenchError, "tools/build release virga-load"):
+                open_loop_program(bench)
 
 
 class Comparison(unittest.TestCase):

@@ -1,5 +1,6 @@
 """What a row is given: options, folders, cores, and the machine it runs on."""
 
+import copy
 import os
 import platform
 import shutil
@@ -23,6 +24,9 @@ class Bench:
     cold_starts: int
     functions: int  # how many the "ready" row has
     idle_seconds: float
+    registered: int  # how many the "registered" row has
+    at_once: int  # first calls of a burst
+    full_peak: bool  # a million calls in a minute instead of the same rate for a short while
     server_cores: set = field(default_factory=set)
     load_cores: set = field(default_factory=set)
     _compiled: dict = field(default_factory=dict)
@@ -31,6 +35,12 @@ class Bench:
         cores = sorted(os.sched_getaffinity(0))
         self.server_cores = {cores[0]}
         self.load_cores = {cores[1 % len(cores)]}
+
+    def on_all_cores(self):
+        """The same bench with servers and load beside each other on both cores."""
+        shared = copy.copy(self)
+        shared.server_cores = shared.load_cores = self.server_cores | self.load_cores
+        return shared
 
     @property
     def source(self):

@@ -6,6 +6,11 @@ import zipfile
 from harness.errors import BenchError
 from harness.virga import Function
 
+# Two CPUs and a little more: the function and its back ends.
+FAN_OUT_MEMORY_MB = 4096
+# With which one instance runs many calls at once: at its highest rate bare Node has some 200 under way.
+MANY_CALLS_AT_ONCE = {"VirgaConfig": {"Concurrency": 256}}
+
 EXECUTABLE = 0o755 << 16
 PLAIN = 0o644 << 16
 
@@ -26,15 +31,39 @@ def _source(bench, name):
     return (bench.source / "functions" / name).read_bytes()
 
 
-def node(bench, salt=""):
+def node(bench, salt="", environment=None):
     """`salt` makes archives differ, so that each cold start reads a package of its own."""
     code = _source(bench, "node.mjs") + _comment("//", salt)
-    return Function("nodejs20.x", "index.handler", make_zip({"index.mjs": (code, PLAIN)}))
+    return Function("nodejs20.x", "index.handler", make_zip({"index.mjs": (code, PLAIN)}), environment or {})
 
 
-def python(bench, salt=""):
+def python(bench, salt="", environment=None):
     code = _source(bench, "python.py") + _comment("#", salt)
-    return Function("python3.11", "app.handler", make_zip({"app.py": (code, PLAIN)}))
+    return Function("python3.11", "app.handler", make_zip({"app.py": (code, PLAIN)}), environment or {})
+
+
+def node_without_stem(bench, salt=""):
+    """A variable that counts when Node starts: a runtime that was started before cannot take it."""
+    return node(bench, salt, {"NODE_OPTIONS": "--no-deprecation"})
+
+
+def python_without_stem(bench, salt=""):
+    return python(bench, salt, {"PYTHONWARNINGS": "ignore"})
+
+
+def backend_program(bench):
+    """The back ends of `fan_out`: static, as it runs inside the sandbox too."""
+    return bench.compile("backend", bench.source / "functions/fan_out/backend.c", "-static")
+
+
+def fan_out(bench):
+    """Three back ends of 20 ms asked in parallel. They run beside the function, on its own loopback: a sandbox has no way out."""
+    files = {
+        "index.mjs": (_source(bench, "fan_out/index.mjs"), PLAIN),
+        "work.mjs": (_source(bench, "fan_out/work.mjs"), PLAIN),
+        "backend": (backend_program(bench).read_bytes(), EXECUTABLE),
+    }
+    return Function("nodejs20.x", "index.handler", make_zip(files), memory_mb=FAN_OUT_MEMORY_MB, settings=MANY_CALLS_AT_ONCE)
 
 
 def native(bench, salt=""):

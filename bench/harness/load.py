@@ -1,6 +1,7 @@
-"""The two load generators: wrk for throughput, latency.c for one connection."""
+"""The load generators: wrk for throughput, latency.c for one connection, virga-load for rates that answers cannot slow down."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from harness.processes import cpu_used, run_checked
 # Above this rate wrk on one core is the limit, and CPU time per request says more than the rate.
 WRK_LIMIT_RPS = 140_000
 EXTRA_SECONDS = 30
+# Until virga-load gives a request up, and the wait after an overloaded run with it.
+LOST_SECONDS = 10
+BURST_SECONDS = 60
 
 
 @dataclass
@@ -82,3 +86,40 @@ def run_spawns(bench, command, count, directory=None):
     )
     pairs = [tuple(float(part) / 1e3 for part in line.split()) for line in output.splitlines()]
     return [first for first, _ in pairs], [end for _, end in pairs]
+
+
+def open_loop_program(bench):
+    for folder in (bench.virga.resolve().parent, bench.repository / "build/release"):
+        if os.access(folder / "bench/load/virga-load", os.X_OK):
+            return folder / "bench/load/virga-load"
+    raise BenchError("virga-load is not built (tools/build release virga-load)")
+
+
+def _virga_load(bench, server, arguments, timeout):
+    server.require_alive()
+    server.raise_priority()
+    output = run_checked(
+        [open_loop_program(bench), *arguments, "--json"], timeout=timeout, what="virga-load", cores=bench.load_cores
+    )
+    return json.loads(output)
+
+
+def run_open_loop(bench, target, *, rate, seconds, connections, ramp=1):
+    """One run at a fixed rate; the JSON object of bench/load/README.md."""
+    arguments = ["run", target.url, "--rate", rate, "--seconds", seconds, "--connections", connections, "--ramp", ramp]
+    return _virga_load(bench, target.server, arguments, seconds + ramp + EXTRA_SECONDS)
+
+
+def run_search(bench, target, *, lowest, highest, runs, seconds, connections, ramp=1):
+    """The highest rate with a success ratio of 99.99 % and a mean below 60 ms: {"best_rate", "best", "runs"}."""
+    arguments = ["search", target.url, "--from", lowest, "--to", highest, "--runs", runs, "--seconds", seconds]
+    arguments += ["--connections", connections, "--ramp", ramp, "--success", 0.9999, "--mean", 60]
+    return _virga_load(bench, target.server, arguments, runs * (seconds + ramp + LOST_SECONDS) + EXTRA_SECONDS)
+
+
+def run_burst(bench, target, paths):
+    """Every path once, all at the same moment, each on a connection of its own."""
+    file = bench.temporary("burst") / "paths"
+    file.write_text("".join(f"{path}\n" for path in paths))
+    arguments = ["burst", target.url, "--paths", file, "--timeout", BURST_SECONDS]
+    return _virga_load(bench, target.server, arguments, BURST_SECONDS + EXTRA_SECONDS)

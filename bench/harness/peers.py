@@ -63,6 +63,15 @@ def node(bench):
 
 
 @contextlib.contextmanager
+def node_fan_out(bench, backend):
+    """`backend`: the program of functions/fan_out/backend.c."""
+    port = free_port()
+    command = [require_tool("node", "nodejs"), bench.source / "peers/node_fan_out.mjs", port, backend]
+    with _serving(bench, "node:http", command, port) as target:
+        yield target
+
+
+@contextlib.contextmanager
 def python(bench):
     port = free_port()
     with _serving(bench, "http.server", python_command(bench, port), port) as target:

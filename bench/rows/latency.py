@@ -10,7 +10,8 @@ from harness.outcome import Goal, Outcome, median
 from rows.row import Row, alternate
 
 WARM_UP_SECONDS = 0.5
-GOAL = Goal("virga", "<=", 25, "µs added")
+RUNTIME_GOAL = Goal("virga", "<=", 18, "µs added")
+NATIVE_GOAL = Goal("virga", "<=", 12, "µs added")
 
 
 def _measure(peer_name, start_peer, make_function):
@@ -38,6 +39,6 @@ def _measure(peer_name, start_peer, make_function):
     return measure
 
 
-NODE = Row("latency_node", "added to Node, 1 connection", GOAL, _measure("node:http", peers.node, functions.node))
-PYTHON = Row("latency_python", "added to Python, 1 connection", GOAL, _measure("http.server", peers.python, functions.python))
-NATIVE = Row("latency_native", "added to native, 1 connection", GOAL, _measure("nginx return 200", peers.nginx, functions.native))
+NODE = Row("latency_node", "added to Node, 1 connection", RUNTIME_GOAL, _measure("node:http", peers.node, functions.node))
+PYTHON = Row("latency_python", "added to Python, 1 connection", RUNTIME_GOAL, _measure("http.server", peers.python, functions.python))
+NATIVE = Row("latency_native", "added to native, 1 connection", NATIVE_GOAL, _measure("nginx return 200", peers.nginx, functions.native))

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from harness.bench import Bench
 from harness.errors import BenchError
-from harness.outcome import Goal, Outcome
+from harness.outcome import AllOf, Goal, Outcome
 
 
 @dataclass(frozen=True)
 class Row:
     name: str
     title: str
-    goal: Goal | None
+    goal: Goal | AllOf | None
     measure: Callable[[Bench], Outcome]
 
 

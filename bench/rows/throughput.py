@@ -2,7 +2,7 @@
 
 from harness import functions, peers, virga
 from harness.load import WRK_LIMIT_RPS, run_wrk
-from harness.outcome import Goal, Outcome, median
+from harness.outcome import AllOf, Goal, Outcome, median
 from rows.row import Row, alternate
 
 CONNECTIONS = 32
@@ -54,30 +54,30 @@ def _compare(outcome, rounds):
 WARM_NODE = Row(
     "warm_node",
     "warm Node, 32 connections, one core",
-    Goal("ratio", ">=", 1.0),
+    Goal("ratio", ">=", 1.25),
     _measure("node:http", peers.node, functions.node),
 )
 WARM_PYTHON = Row(
     "warm_python",
     "warm Python, 32 connections, one core",
-    Goal("ratio", ">=", 2.0),
+    Goal("ratio", ">=", 2.5),
     _measure("http.server", peers.python, functions.python),
 )
 WARM_NATIVE = Row(
     "warm_native",
     "warm native, 32 connections, one core",
-    Goal("ratio", ">=", 0.7),
+    AllOf(Goal("ratio", ">=", 0.85), Goal("virga.cpu_us_per_request", "<=", 9, "CPU µs/request")),
     _measure("nginx return 200", peers.nginx, functions.native),
 )
 NGINX_NODE = Row(
     "nginx_node",
     "warm Node against a proxy and Node",
-    None,
+    Goal("ratio", ">=", 3.0),
     _measure("nginx to Node", peers.nginx_to_node, functions.node),
 )
 WORKERD = Row(
     "workerd",
     "warm Node against workerd",
-    None,
+    Goal("ratio", ">=", 4.0),
     _measure("workerd", peers.workerd, functions.node),
 )
