@@ -3,7 +3,7 @@
 A row is a name, what it shows, a goal or None, and a function from `Bench` to `Outcome`.
 """
 
-from rows import cold, latency, memory, ready, sandbox, throughput
+from rows import burst, cold, instances, latency, memory, peak, ready, registered, sandbox, throughput
 
 ROWS = [
     throughput.WARM_NODE,
@@ -17,7 +17,17 @@ ROWS = [
     cold.NATIVE,
     cold.NODE,
     cold.PYTHON,
+    cold.NODE_WITHOUT_STEM,
+    cold.PYTHON_WITHOUT_STEM,
+    burst.ONE,
+    burst.MANY,
+    peak.HELLO,
+    peak.WORK,
     sandbox.RUNC,
+    instances.NATIVE,
+    instances.PYTHON,
+    instances.NODE,
     memory.IDLE,
+    registered.REGISTERED,
     ready.READY,
 ]
