@@ -121,7 +121,8 @@ class Usage(unittest.TestCase):
         self.assertEqual(done.returncode, UNREACHABLE)
         self.assertEqual(
             done.stderr,
-            "virga list: cannot reach Virga at http://127.0.0.1:1: connection refused. Start it with: virga dev\n",
+            "virga list: cannot reach Virga at http://127.0.0.1:1: connection refused. Start it with: virga dev "
+            "[VIRGA0034]\n",
         )
         done = virga("list", "--json", "--endpoint", "http://127.0.0.1:1")
         self.assertEqual(json.loads(done.stderr)["error"]["exit_code"], UNREACHABLE)
@@ -227,7 +228,7 @@ class Verbs(unittest.TestCase):
         )
         done = virga("list", environment=unknown)
         self.assertEqual(done.returncode, FAILED)
-        self.assertRegex(done.stderr, r"^virga list: \w+Exception: ")
+        self.assertRegex(done.stderr, r"takes no key of VIRGA_ACCESS_KEY_ID: \w+Exception: .* \[VIRGA0037\]\n$")
         # A shell's key for AWS itself gives way to the daemon's own.
         foreign = {**self.environment, "AWS_ACCESS_KEY_ID": "AKIAFOREIGN", "AWS_SECRET_ACCESS_KEY": "x"}
         self.assertEqual(virga("list", environment=foreign).returncode, OK)

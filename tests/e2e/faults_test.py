@@ -155,6 +155,7 @@ class RefusedStarts(unittest.TestCase):
             self.assertEqual(len(said.splitlines()), 1, said)
             self.assertIn(str(virga.data), said)
             self.assertIn(str(virga.process.pid), said)
+            self.assertTrue(said.endswith("[VIRGA0003]"), said)
 
     def test_a_port_in_use(self):
         with tempfile.TemporaryDirectory() as data, socket.create_server(("127.0.0.1", 0)) as taken:
@@ -164,6 +165,22 @@ class RefusedStarts(unittest.TestCase):
             self.assertEqual(len(said.splitlines()), 1, said)
             self.assertIn(str(port), said)
             self.assertIn("--port", said)
+            self.assertTrue(said.endswith("[VIRGA0001]"), said)
+
+    def test_an_address_of_another_machine(self):
+        with tempfile.TemporaryDirectory() as data:
+            code, said = run_serve("--port", 0, "--listen", "192.0.2.1", "--data", data)
+            self.assertNotEqual(code, 0)
+            self.assertIn("192.0.2.1", said)
+            self.assertTrue(said.endswith("[VIRGA0002]"), said)
+
+    def test_a_data_folder_that_cannot_be_made(self):
+        with tempfile.NamedTemporaryFile() as file:
+            code, said = run_serve("--port", 0, "--data", f"{file.name}/data")
+            self.assertNotEqual(code, 0)
+            self.assertEqual(len(said.splitlines()), 1, said)
+            self.assertIn(f"{file.name}/data", said)
+            self.assertTrue(said.endswith("[VIRGA0004]"), said)
 
     def test_a_damaged_data_folder(self):
         with Virga() as virga:
@@ -175,6 +192,7 @@ class RefusedStarts(unittest.TestCase):
             self.assertNotEqual(code, 0)
             self.assertEqual(len(said.splitlines()), 1, said)
             self.assertIn(str(virga.data), said)
+            self.assertTrue(said.endswith("[VIRGA0005]"), said)
 
     def test_no_runtimes(self):
         with tempfile.TemporaryDirectory() as data:
@@ -182,6 +200,7 @@ class RefusedStarts(unittest.TestCase):
             self.assertNotEqual(code, 0)
             self.assertEqual(len(said.splitlines()), 1, said)
             self.assertIn("--runtimes", said)
+            self.assertTrue(said.endswith("[VIRGA0012]"), said)
 
 
 class Repair(unittest.TestCase):
@@ -217,6 +236,7 @@ class MissingParts(unittest.TestCase):
                 message = str(caught.exception)
                 self.assertIn("/usr/bin/no-such-node", message)
                 self.assertIn("apt-get install", message)
+                self.assertIn("[VIRGA0014]", message)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can mount a small disk")
     def test_a_full_disk_refuses_deploys_and_nothing_else(self):
@@ -242,6 +262,7 @@ class MissingParts(unittest.TestCase):
             with self.assertRaises(api.exceptions.ClientError) as caught:
                 virga.create_node("more", HELLO + "// " + random.Random(1).randbytes(300_000).hex())
             self.assertIn("the disk is full", str(caught.exception))
+            self.assertIn("[VIRGA0009]", str(caught.exception))
             self.assertEqual(json.load(api.invoke(FunctionName="hello")["Payload"]), {"hello": "world"})
             filler.unlink()
             virga.create_node("more", HELLO)

@@ -13,6 +13,14 @@ CLEAN = {
     "src/virga/os/CMakeLists.txt": "virga_module(NAME os SOURCES a.cc DEPENDS base)\n",
     "src/virga/os/a.h": '#pragma once\n#include "virga/base/b.h"\n',
     "src/virga/base/b.h": "#pragma once\n",
+    "src/virga/base/problems.h":
+        "#pragma once\nenum class ErrorCode { ResourceExhausted };\n"
+        "struct Problem { int number; ErrorCode code; const char* title; };\n"
+        'inline constexpr Problem kFull{1, ErrorCode::ResourceExhausted, "it is full"};\n',
+    "src/virga/os/full.cc": "return fail(problem::kFull, text);\n",
+    "docs/errors/README.md": "| [VIRGA0001](VIRGA0001.md) | it is full |\n",
+    "docs/errors/VIRGA0001.md":
+        "# VIRGA0001: it is full\n**You see**\nno room [VIRGA0001]\n**It means** that.\n**Do this**\n- this\n",
 }
 
 
@@ -38,7 +46,7 @@ class LintTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1 if findings else 0)
 
     def test_a_clean_checkout_passes(self):
-        for lint in ["layers", "internal", "size", "words", "headers"]:
+        for lint in ["layers", "internal", "size", "words", "errors", "headers"]:
             with self.subTest(lint):
                 self.expect(lint)
 
@@ -90,6 +98,26 @@ class LintTest(unittest.TestCase):
         self.write({"src/virga/os/a.h": "#pragma once\nstd::string name();\n", "src/virga/base/b.h": "// b\n"})
         self.expect("headers", "src/virga/base/b.h:1: the first line is #pragma once",
                     "src/virga/os/a.h:1: does not compile by itself: use of undeclared identifier 'std'")
+
+    def test_errors_finds_a_problem_without_page_line_and_use(self):
+        self.write({"src/virga/base/problems.h":
+                    CLEAN["src/virga/base/problems.h"]
+                    + 'inline constexpr Problem kGone{2, ErrorCode::NotFound, "it is gone"};\n'})
+        self.expect("errors", "src/virga/base/problems.h:5: nothing reports kGone",
+                    "src/virga/base/problems.h:5: kGone has no page docs/errors/VIRGA0002.md",
+                    "docs/errors/README.md:1: VIRGA0002 has no line in the table")
+
+    def test_errors_finds_pages_and_lines_without_a_problem(self):
+        self.write({"docs/errors/VIRGA0003.md": "# VIRGA0003: what\n",
+                    "docs/errors/README.md": CLEAN["docs/errors/README.md"] + "| [VIRGA0003](VIRGA0003.md) | what |\n"})
+        self.expect("errors", "docs/errors/VIRGA0003.md:1: src/virga/base/problems.h has no problem with this number",
+                    "docs/errors/README.md:2: src/virga/base/problems.h has no problem VIRGA0003")
+
+    def test_errors_finds_a_page_of_another_form(self):
+        self.write({"docs/errors/VIRGA0001.md": "# VIRGA0001: full\n**You see** no room\n**It means** that.\n"})
+        self.expect("errors", "docs/errors/VIRGA0001.md:1: the heading is not '# VIRGA0001: it is full'",
+                    "docs/errors/VIRGA0001.md:1: the part **Do this** is missing",
+                    "docs/errors/VIRGA0001.md:1: no example of a message that ends in [VIRGA0001]")
 
 
 if __name__ == "__main__":

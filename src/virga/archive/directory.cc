@@ -7,6 +7,7 @@
 
 #include "virga/archive/internal/bytes.h"
 #include "virga/archive/internal/names.h"
+#include "virga/base/problems.h"
 
 namespace virga::archive::internal {
 
@@ -17,10 +18,10 @@ constexpr std::uint16_t kMax16 = 0xffff;
 constexpr std::string_view kMakeAnew = "the file is damaged or was made to mislead; make the zip again";
 
 std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorCode::InvalidArgument, fmt::format("zip: {}; {}", what, kMakeAnew));
+  return fail(problem::kArchiveDamaged, fmt::format("zip: {}; {}", what, kMakeAnew));
 }
 std::unexpected<Error> damaged(std::string_view name, std::string_view what) {
-  return refuse(name, fmt::format("{}; {}", what, kMakeAnew));
+  return refuse(problem::kArchiveDamaged, name, fmt::format("{}; {}", what, kMakeAnew));
 }
 
 struct End {
@@ -42,7 +43,7 @@ std::optional<std::size_t> find_end(std::string_view zip) {
 Result<End> read_end(std::string_view zip) {
   std::optional<std::size_t> at = find_end(zip);
   if (!at) {
-    return fail(ErrorCode::InvalidArgument,
+    return fail(problem::kArchiveDamaged,
                 "zip: the end-of-directory record is missing, so this is not a whole zip file; upload the .zip itself, "
                 "complete and without anything after it");
   }
@@ -145,11 +146,12 @@ Result<RawEntry> read_central(std::string_view directory, std::size_t& at) {
 
 Result<> check_coding(const RawEntry& entry) {
   constexpr std::uint16_t kEncrypted = 1 << 0 | 1 << 6 | 1 << 13;
-  if ((entry.flags & kEncrypted) != 0) return refuse(entry.name, "it is encrypted; make the zip without a password");
+  if ((entry.flags & kEncrypted) != 0)
+    return refuse(problem::kArchiveCoding, entry.name, "it is encrypted; make the zip without a password");
   if ((entry.flags & 1 << 5) != 0)
-    return refuse(entry.name, "it is a patch (PKWARE patch data); store the file itself");
+    return refuse(problem::kArchiveCoding, entry.name, "it is a patch (PKWARE patch data); store the file itself");
   if (entry.method != 0 && entry.method != 8) {
-    return refuse(entry.name,
+    return refuse(problem::kArchiveCoding, entry.name,
                   fmt::format("it is compressed with method {}, allowed are 0 (store) and 8 (deflate); make the zip "
                               "with deflate",
                               entry.method));
@@ -248,14 +250,14 @@ Result<> check_overlaps(const std::vector<RawEntry>& entries) {
 Result<std::vector<RawEntry>> read_directory(std::string_view zip, const Limits& limits) {
   if (zip.size() > limits.archive_bytes) {
     return fail(
-        ErrorCode::TooLarge,
+        problem::kArchiveTooLarge,
         fmt::format("zip: the archive is {} bytes, allowed are {}; leave out what the function does not need, or move "
                     "it into a layer",
                     zip.size(), limits.archive_bytes));
   }
   VIRGA_TRY_ASSIGN(End end, read_end(zip));
   if (end.entries > limits.entries) {
-    return fail(ErrorCode::TooLarge,
+    return fail(problem::kArchiveTooLarge,
                 fmt::format("zip: the archive has {} entries, allowed are {}; bundle the code into fewer files",
                             end.entries, limits.entries));
   }

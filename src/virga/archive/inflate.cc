@@ -7,6 +7,7 @@
 
 #include "virga/archive/internal/names.h"
 #include "virga/archive/zip.h"
+#include "virga/base/problems.h"
 
 namespace virga::archive {
 
@@ -16,7 +17,7 @@ using Sink = std::function<Result<>(std::string_view)>;
 constexpr std::size_t kPart = 65536;
 
 std::unexpected<Error> wrong_size(const Entry& entry) {
-  return internal::refuse(entry.name,
+  return internal::refuse(problem::kArchiveDamaged, entry.name,
                           fmt::format("it does not unpack to the {} bytes it claims; the file is damaged or was made "
                                       "to mislead, make the zip again",
                                       entry.size));
@@ -31,7 +32,7 @@ class Checksum {
   Result<> finish(const Entry& entry) const {
     if (count_ != entry.size) return wrong_size(entry);
     if (crc_ == entry.crc32) return {};
-    return internal::refuse(entry.name,
+    return internal::refuse(problem::kArchiveDamaged, entry.name,
                             fmt::format("its checksum is {:08x} instead of {:08x}; the file is damaged, make the zip "
                                         "again",
                                         crc_, entry.crc32));
@@ -76,8 +77,9 @@ Result<> inflate_data(std::string_view data, const Entry& entry, const Sink& sin
     stream.avail_out = kPart;
     status = ::inflate(&stream, Z_NO_FLUSH);
     if (status != Z_OK && status != Z_STREAM_END) {
-      return internal::refuse(entry.name, fmt::format("its compressed bytes are damaged ({}); make the zip again",
-                                                      stream.msg != nullptr ? stream.msg : "they end too early"));
+      return internal::refuse(problem::kArchiveDamaged, entry.name,
+                              fmt::format("its compressed bytes are damaged ({}); make the zip again",
+                                          stream.msg != nullptr ? stream.msg : "they end too early"));
     }
     std::string_view part(buffer->data(), kPart - stream.avail_out);
     checksum.add(part);
@@ -85,7 +87,8 @@ Result<> inflate_data(std::string_view data, const Entry& entry, const Sink& sin
     if (!part.empty()) VIRGA_TRY(sink(part));
   }
   if (stream.avail_in != 0 || !data.empty()) {
-    return internal::refuse(entry.name, "bytes follow its compressed data; the file is damaged, make the zip again");
+    return internal::refuse(problem::kArchiveDamaged, entry.name,
+                            "bytes follow its compressed data; the file is damaged, make the zip again");
   }
   return checksum.finish(entry);
 }
@@ -94,7 +97,7 @@ Result<> inflate_data(std::string_view data, const Entry& entry, const Sink& sin
 
 Result<> unpack(std::string_view zip, const Entry& entry, const Sink& sink) {
   if (entry.data_offset > zip.size() || entry.data_size > zip.size() - entry.data_offset) {
-    return internal::refuse(entry.name, "it is not an entry of this archive");
+    return internal::refuse(problem::kArchiveDamaged, entry.name, "it is not an entry of this archive");
   }
   std::string_view data = zip.substr(entry.data_offset, entry.data_size);
   return entry.deflated ? inflate_data(data, entry, sink) : copy_stored(data, entry, sink);

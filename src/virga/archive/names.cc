@@ -28,8 +28,8 @@ std::string quoted(std::string_view name) {
   return text + "'";
 }
 
-std::unexpected<Error> refuse(std::string_view name, std::string_view what, ErrorCode code) {
-  return fail(code, fmt::format("entry {}: {}", quoted(name), what));
+std::unexpected<Error> refuse(const Problem& problem, std::string_view name, std::string_view what) {
+  return fail(problem, fmt::format("entry {}: {}", quoted(name), what));
 }
 
 namespace {
@@ -53,46 +53,54 @@ bool has_drive(std::string_view name) {
 }  // namespace
 
 Result<> check_name(std::string_view name, const Limits& limits) {
-  if (name.empty()) return refuse(name, "it has no name; give every entry a relative path");
+  if (name.empty()) return refuse(problem::kArchiveName, name, "it has no name; give every entry a relative path");
   if (name.size() > limits.name_bytes) {
-    return refuse(name,
+    return refuse(problem::kArchiveName, name,
                   fmt::format("the path is {} bytes long, allowed are {}; shorten it", name.size(), limits.name_bytes));
   }
   for (char c : name) {
     unsigned char byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
-      return refuse(name, fmt::format("the name holds the control character 0x{:02x}; rename it", byte));
+      return refuse(problem::kArchiveName, name,
+                    fmt::format("the name holds the control character 0x{:02x}; rename it", byte));
     }
   }
-  if (!is_utf8(name)) return refuse(name, "the name is not UTF-8; make the zip with a tool that writes UTF-8 names");
+  if (!is_utf8(name))
+    return refuse(problem::kArchiveName, name,
+                  "the name is not UTF-8; make the zip with a tool that writes UTF-8 names");
   if (name.find('\\') != std::string_view::npos) {
     return refuse(
-        name, "the name holds a backslash; zip paths are written with '/', make the zip again with a tool that does");
+        problem::kArchiveName, name,
+        "the name holds a backslash; zip paths are written with '/', make the zip again with a tool that does");
   }
   if (name.front() == '/')
-    return refuse(name, "the path is absolute; zip from inside the folder, so that paths are relative");
+    return refuse(problem::kArchiveName, name,
+                  "the path is absolute; zip from inside the folder, so that paths are relative");
   if (has_drive(name))
-    return refuse(name, "the path names a drive; zip from inside the folder, so that paths are relative");
+    return refuse(problem::kArchiveName, name,
+                  "the path names a drive; zip from inside the folder, so that paths are relative");
   std::vector<std::string_view> parts = split(name);
   if (parts.size() > limits.depth) {
-    return refuse(name,
+    return refuse(problem::kArchiveName, name,
                   fmt::format("it lies {} folders deep, allowed are {}; flatten the tree", parts.size(), limits.depth));
   }
   for (std::string_view part : parts) {
-    if (part.empty()) return refuse(name, "the path has an empty component ('//'); write each '/' once");
+    if (part.empty())
+      return refuse(problem::kArchiveName, name, "the path has an empty component ('//'); write each '/' once");
     if (part == "..")
-      return refuse(name, "the path holds '..' and could leave the folder it is unpacked to; use plain relative paths");
-    if (part == ".") return refuse(name, "the path holds '.'; write the path without it");
+      return refuse(problem::kArchiveName, name,
+                    "the path holds '..' and could leave the folder it is unpacked to; use plain relative paths");
+    if (part == ".") return refuse(problem::kArchiveName, name, "the path holds '.'; write the path without it");
   }
   return {};
 }
 
 Result<> check_target(std::string_view name, std::string_view target) {
-  if (target.empty()) return refuse(name, "the symlink points nowhere; remove it");
+  if (target.empty()) return refuse(problem::kArchiveSymlink, name, "the symlink points nowhere; remove it");
   if (target.find('\0') != std::string_view::npos)
-    return refuse(name, "the symlink's target holds a NUL byte; remove it");
+    return refuse(problem::kArchiveSymlink, name, "the symlink's target holds a NUL byte; remove it");
   if (target.front() == '/') {
-    return refuse(name,
+    return refuse(problem::kArchiveSymlink, name,
                   fmt::format("the symlink points to the absolute path {}; make it relative and inside the archive",
                               quoted(target)));
   }
@@ -104,12 +112,12 @@ Result<> check_target(std::string_view name, std::string_view target) {
     if (part != "..") {
       descended = true;
     } else if (descended) {
-      return refuse(name,
+      return refuse(problem::kArchiveSymlink, name,
                     fmt::format("the symlink's target {} has '..' after a name; write the target without that detour",
                                 quoted(target)));
     } else if (++up > above) {
       return refuse(
-          name,
+          problem::kArchiveSymlink, name,
           fmt::format("the symlink points to {}, outside of the archive; point it to something inside or remove it",
                       quoted(target)));
     }
@@ -132,7 +140,8 @@ Result<> check_tree(const std::vector<Entry>& entries) {
     auto [place, fresh] = nodes.try_emplace(entry.name, Node{entry.kind, true});
     if (fresh) continue;
     if (place->second.named)
-      return refuse(entry.name, "the name occurs twice; make the zip anew instead of adding to it");
+      return refuse(problem::kArchiveNamesClash, entry.name,
+                    "the name occurs twice; make the zip anew instead of adding to it");
     place->second = Node{entry.kind, true};
   }
   for (const Entry& entry : entries) {
@@ -141,10 +150,12 @@ Result<> check_tree(const std::vector<Entry>& entries) {
       std::string_view parent = name.substr(0, slash);
       const Node& node = nodes.try_emplace(parent, Node{}).first->second;
       if (node.kind == EntryKind::Symlink) {
-        return refuse(name, fmt::format("it lies below {}, which is a symlink; remove one of the two", quoted(parent)));
+        return refuse(problem::kArchiveNamesClash, name,
+                      fmt::format("it lies below {}, which is a symlink; remove one of the two", quoted(parent)));
       }
       if (node.kind == EntryKind::File) {
-        return refuse(name, fmt::format("it lies below {}, which is a file; remove one of the two", quoted(parent)));
+        return refuse(problem::kArchiveNamesClash, name,
+                      fmt::format("it lies below {}, which is a file; remove one of the two", quoted(parent)));
       }
     }
   }
@@ -152,7 +163,7 @@ Result<> check_tree(const std::vector<Entry>& entries) {
     auto [place, fresh] = folded.try_emplace(to_lower(path), path);
     if (!fresh) {
       auto [first, second] = std::minmax(place->second, path);
-      return refuse(second,
+      return refuse(problem::kArchiveNamesClash, second,
                     fmt::format("it differs from {} in upper and lower case only, so one would cover the other on some "
                                 "systems; rename one of the two",
                                 quoted(first)));

@@ -12,6 +12,7 @@
 #include "virga/archive/internal/file_handle.h"
 #include "virga/archive/internal/names.h"
 #include "virga/archive/zip_writer.h"
+#include "virga/base/problems.h"
 
 namespace virga::archive {
 
@@ -72,15 +73,15 @@ class Packing {
     if (S_ISDIR(status.st_mode)) return add_directory(parent, name, path);
     if (S_ISREG(status.st_mode)) return add_file(parent, name, path, status);
     if (S_ISLNK(status.st_mode)) return add_symlink(parent, name, path);
-    return internal::refuse(path, "it is a device, a pipe or a socket; a package holds files, folders and symlinks");
+    return internal::refuse(problem::kArchiveEntryKind, path,
+                            "it is a device, a pipe or a socket; a package holds files, folders and symlinks");
   }
 
   Result<> add_file(int parent, const std::string& name, const std::string& path, const struct stat& status) {
     if (static_cast<std::uint64_t>(status.st_size) > limits_.unpacked_bytes) {
-      return internal::refuse(path,
+      return internal::refuse(problem::kArchiveTooLarge, path,
                               fmt::format("it is {} bytes, a whole package may be {}; leave it out", status.st_size,
-                                          limits_.unpacked_bytes),
-                              ErrorCode::TooLarge);
+                                          limits_.unpacked_bytes));
     }
     FileHandle file(::openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!file.valid()) return fail_call("open", path);
@@ -93,8 +94,8 @@ class Packing {
       if (count == 0) break;
       content.append(buffer, static_cast<std::size_t>(count));
       if (content.size() > limits_.unpacked_bytes) {
-        return internal::refuse(path, "it grows while it is packed; wait until nothing writes to it",
-                                ErrorCode::TooLarge);
+        return internal::refuse(problem::kArchiveTooLarge, path,
+                                "it grows while it is packed; wait until nothing writes to it");
       }
     }
     return writer_.add_file(path, content,

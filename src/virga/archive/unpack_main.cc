@@ -16,6 +16,7 @@
 #include "virga/archive/extract.h"
 #include "virga/archive/internal/file_handle.h"
 #include "virga/archive/zip.h"
+#include "virga/base/problems.h"
 
 namespace {
 
@@ -30,7 +31,7 @@ virga::Result<virga::archive::Extracted> run(const char* output) {
   std::size_t size = static_cast<std::size_t>(status.st_size);
   std::string_view zip;
   if (size > limits.archive_bytes) {
-    return virga::fail(virga::ErrorCode::TooLarge,
+    return virga::fail(virga::problem::kArchiveTooLarge,
                        fmt::format("zip: the archive is {} bytes, allowed are {}", size, limits.archive_bytes));
   }
   if (size > 0) {

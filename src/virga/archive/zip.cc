@@ -5,6 +5,7 @@
 
 #include "virga/archive/internal/directory.h"
 #include "virga/archive/internal/names.h"
+#include "virga/base/problems.h"
 
 namespace virga::archive {
 
@@ -60,29 +61,32 @@ Result<Entry> judge(const RawEntry& raw, const Limits& limits) {
         break;
       default:
         return refuse(
-            name, fmt::format("it is {}; allowed are files, folders and symlinks, leave it out", special_kind(mode)));
+            problem::kArchiveEntryKind, name,
+            fmt::format("it is {}; allowed are files, folders and symlinks, leave it out", special_kind(mode)));
     }
     if (ends_in_slash && entry.kind == EntryKind::Symlink) {
-      return refuse(name, "it is a symlink by its mode and a folder by its name; make the zip again");
+      return refuse(problem::kArchiveDamaged, name,
+                    "it is a symlink by its mode and a folder by its name; make the zip again");
     }
     if (ends_in_slash) entry.kind = EntryKind::Directory;
     entry.executable = entry.kind == EntryKind::File && (mode & 0111) != 0;
   }
   if (entry.kind == EntryKind::Directory && entry.size != 0) {
-    return refuse(name, fmt::format("it is a folder and holds {} bytes itself; make the zip again", entry.size));
+    return refuse(problem::kArchiveDamaged, name,
+                  fmt::format("it is a folder and holds {} bytes itself; make the zip again", entry.size));
   }
   return entry;
 }
 
 Result<> check_sizes(std::uint64_t unpacked, std::size_t packed, const Limits& limits) {
   if (unpacked > limits.unpacked_bytes) {
-    return fail(ErrorCode::TooLarge,
+    return fail(problem::kArchiveTooLarge,
                 fmt::format("zip: unpacked it would be more than {} bytes, the most that is allowed; leave out what "
                             "the function does not need",
                             limits.unpacked_bytes));
   }
   if (unpacked > limits.ratio_free_bytes && unpacked / limits.ratio > packed) {
-    return fail(ErrorCode::TooLarge,
+    return fail(problem::kArchiveBomb,
                 fmt::format("zip: {} bytes unpack to {}, more than {} times as many; such archives are made to "
                             "exhaust who unpacks them, make one without long runs of equal bytes",
                             packed, unpacked, limits.ratio));
@@ -108,8 +112,9 @@ Result<Listing> inspect(std::string_view zip, const Limits& limits) {
   for (Entry& entry : listing.entries) {
     if (entry.kind != EntryKind::Symlink) continue;
     if (entry.size > kLongestTarget) {
-      return refuse(entry.name, fmt::format("the symlink's target is {} bytes long, allowed are {}; shorten it",
-                                            entry.size, kLongestTarget));
+      return refuse(
+          problem::kArchiveSymlink, entry.name,
+          fmt::format("the symlink's target is {} bytes long, allowed are {}; shorten it", entry.size, kLongestTarget));
     }
     VIRGA_TRY_ASSIGN(entry.target, unpack(zip, entry));
     VIRGA_TRY(internal::check_target(entry.name, entry.target));

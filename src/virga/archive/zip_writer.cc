@@ -6,6 +6,7 @@
 
 #include "virga/archive/internal/bytes.h"
 #include "virga/archive/internal/names.h"
+#include "virga/base/problems.h"
 
 namespace virga::archive {
 
@@ -47,11 +48,10 @@ Result<> ZipWriter::add(std::string_view name, std::string_view content, std::ui
   unpacked_bytes_ += content.size();
   if (unpacked_bytes_ > limits_.unpacked_bytes) {
     return internal::refuse(
-        name,
+        problem::kArchiveTooLarge, name,
         fmt::format("with it the package is more than {} bytes unpacked, the most that is allowed; leave "
                     "out what the function does not need",
-                    limits_.unpacked_bytes),
-        ErrorCode::TooLarge);
+                    limits_.unpacked_bytes));
   }
   VIRGA_TRY_ASSIGN(std::string packed, deflated(content));
   std::string_view data = packed.empty() ? content : std::string_view(packed);
@@ -87,11 +87,10 @@ Result<> ZipWriter::add(std::string_view name, std::string_view content, std::ui
   ++entries_;
   if (bytes_.size() > limits_.archive_bytes) {
     return internal::refuse(
-        name,
+        problem::kArchiveTooLarge, name,
         fmt::format("with it the zip is more than {} bytes, the most that is allowed; leave out what the "
                     "function does not need, or move it into a layer",
-                    limits_.archive_bytes),
-        ErrorCode::TooLarge);
+                    limits_.archive_bytes));
   }
   return {};
 }

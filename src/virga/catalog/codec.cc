@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "virga/base/encoding.h"
+#include "virga/base/problems.h"
 
 namespace virga::catalog::internal {
 
@@ -402,6 +403,9 @@ Result<Record> decode(std::string_view bytes) {
   if (format == nullptr || !format->is_number()) return fail(ErrorCode::DataLoss, "its format is missing");
   json::error_code number_error;
   std::int64_t number = format->to_number<std::int64_t>(number_error);
+  if (!number_error && number > kFormat) {
+    return fail(problem::kDataFolderNewer, fmt::format("its format is {}, this virga reads {}", number, kFormat));
+  }
   if (number_error || number != kFormat) {
     return fail(ErrorCode::DataLoss,
                 fmt::format("its format is {}, this virga reads {}", json::serialize(*format), kFormat));

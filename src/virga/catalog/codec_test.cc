@@ -93,7 +93,7 @@ TEST(Codec, SaysWhatIsDamaged) {
       {"[]", "not a JSON object"},
       {"{}", "its format is missing"},
       {R"({"format":"1"})", "its format is missing"},
-      {R"({"format":2})", "its format is 2, this virga reads 1"},
+      {R"({"format":0})", "its format is 0, this virga reads 1"},
       {R"({"format":1,"config":{"timeout_seconds":"x"}})", "its member 'config'"},
       {R"({"format":1,"state":"unheard-of"})", "its member 'state'"},
       {R"({"format":1,"version":-1})", "its member 'version'"},
@@ -105,6 +105,13 @@ TEST(Codec, SaysWhatIsDamaged) {
     EXPECT_EQ(version.error().code(), ErrorCode::DataLoss);
     EXPECT_THAT(version.error().message(), HasSubstr(message));
   }
+}
+
+TEST(Codec, TakesARecordOfANewerVirgaForNeitherDamagedNorItsOwn) {
+  Result<model::Version> version = decode<model::Version>(R"({"format":2})");
+  ASSERT_FALSE(version);
+  EXPECT_EQ(version.error().code(), ErrorCode::Unimplemented);
+  EXPECT_EQ(version.error().message(), "its format is 2, this virga reads 1 [VIRGA0007]");
 }
 
 TEST(Codec, RefusesToWriteWhatItCouldNotRead) {

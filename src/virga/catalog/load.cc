@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "virga/base/problems.h"
 #include "virga/catalog/internal/codec.h"
 #include "virga/catalog/internal/keys.h"
 #include "virga/catalog/internal/rules.h"
@@ -24,6 +25,7 @@ class Loader {
     std::vector<std::string_view> parts = split_key(record.key);
     Result<> read = dispatch(parts, record);
     if (read) return {};
+    if (read.error().code() == ErrorCode::Unimplemented) return newer(record.key);
     return damaged(record.key, read.error().message());
   }
 
@@ -45,10 +47,16 @@ class Loader {
   std::unexpected<Error> damaged(std::string key, std::string_view what) {
     damaged_key_ = std::move(key);
     return fail(
-        ErrorCode::DataLoss,
+        problem::kRecordDamaged,
         fmt::format("the record '{}' is damaged ({}); restore the data folder from a backup, or set the record aside "
                     "with 'virga repair'",
                     damaged_key_, what));
+  }
+
+  // Whole, and not for this program: it is not to be set aside.
+  static std::unexpected<Error> newer(std::string_view key) {
+    return fail(problem::kDataFolderNewer,
+                fmt::format("the record '{}' was written by a newer virga; start that one, or restore a backup", key));
   }
 
   FunctionEntry& function(std::string_view name) {

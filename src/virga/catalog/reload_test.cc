@@ -73,6 +73,19 @@ TEST(Catalog, NamesADamagedRecordAndStartsWithoutIt) {
   }
 }
 
+TEST(Catalog, SetsNothingAsideThatANewerVirgaWrote) {
+  TestCatalog test;
+  test.create("hello");
+  put(test, "catalog/version/hello/$LATEST", R"({"format":2})");
+  Result<> opened = test.open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().message(),
+            "the record 'catalog/version/hello/$LATEST' was written by a newer virga; start that one, or restore a "
+            "backup [VIRGA0007]");
+  EXPECT_FALSE(Catalog::set_aside_damaged(test.store));
+  EXPECT_EQ(test.store.get("catalog/version/hello/$LATEST")->value(), R"({"format":2})");
+}
+
 TEST(Catalog, MovesNothingAsideIfNothingIsDamaged) {
   TestCatalog test;
   test.create("hello");

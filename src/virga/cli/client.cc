@@ -4,6 +4,7 @@
 
 #include "virga/base/clock.h"
 #include "virga/base/encoding.h"
+#include "virga/base/problems.h"
 #include "virga/cli/terminal.h"
 #include "virga/dialects/aws/sigv4_signer.h"
 
@@ -58,13 +59,21 @@ bool is_unknown_key(const http::ClientResponse& response) {
 
 Error unreachable(const Endpoint& endpoint, const Error& error) {
   if (error.code() == ErrorCode::DeadlineExceeded) {
-    return Error(error.code(), fmt::format("Virga at {} did not answer in time", endpoint.url));
+    return problem_error(problem::kNoAnswerInTime, fmt::format("Virga at {} did not answer in time", endpoint.url));
   }
   // "connect to ADDRESS: Connection refused": the address is in the sentence already.
   auto colon = error.message().rfind(": ");
   auto why = colon == std::string::npos ? error.message() : error.message().substr(colon + 2);
   if (!why.empty()) why[0] = to_lower(why)[0];
-  return Error(error.code(), fmt::format("cannot reach Virga at {}: {}. Start it with: virga dev", endpoint.url, why));
+  return problem_error(problem::kNotReached,
+                       fmt::format("cannot reach Virga at {}: {}. Start it with: virga dev", endpoint.url, why));
+}
+
+Error no_key_fits(const Client::Options& options, const Error& last) {
+  std::string tried;
+  for (const auto& one : options.credentials) tried += (tried.empty() ? "" : ", ") + one.origin;
+  return problem_error(problem::kKeyRefused,
+                       fmt::format("{} takes no key of {}: {}", options.endpoint.url, tried, last.message()));
 }
 
 }  // namespace
@@ -88,8 +97,8 @@ io::Task<Result<http::ClientResponse>> Client::send(http::ClientRequest request,
       co_return fail(unreachable(options_.endpoint, response.error()));
     }
     if (response->status < 400) co_return response;
-    bool another = is_unknown_key(*response) && current_ + 1 < options_.credentials.size();
-    if (!another) co_return fail(refusal(*response));
+    if (!is_unknown_key(*response)) co_return fail(refusal(*response));
+    if (current_ + 1 == options_.credentials.size()) co_return fail(no_key_fits(options_, refusal(*response)));
     ++current_;
   }
 }
@@ -107,7 +116,7 @@ io::Task<Result<json::value>> Client::call(std::string method, std::string targe
   boost::system::error_code error;
   auto parsed = json::parse(response.body, error);
   if (error) {
-    co_return fail(ErrorCode::DataLoss,
+    co_return fail(problem::kNotVirga,
                    fmt::format("{} answers, but not as Virga does: {}", options_.endpoint.url, error.message()));
   }
   co_return std::move(parsed);

@@ -7,6 +7,7 @@
 #include "virga/archive/zip.h"
 #include "virga/base/encoding.h"
 #include "virga/base/hash.h"
+#include "virga/base/problems.h"
 #include "virga/os/file.h"
 
 namespace virga::cli {
@@ -31,7 +32,7 @@ bool is_left_out(std::string_view path) {
 Result<std::string> zip(const FunctionManifest& function) {
   struct stat status{};
   if (::stat(function.code.c_str(), &status) != 0) {
-    return fail(ErrorCode::InvalidArgument, "there is no file or folder '" + function.code + "'");
+    return fail(problem::kNoSuchPath, "there is no file or folder '" + function.code + "'");
   }
   Result<std::string> bytes;
   if (S_ISDIR(status.st_mode)) {
@@ -87,11 +88,12 @@ io::Task<Result<>> wait_until_settled(Client& client, std::string name) {
     auto update = text_member(current, "LastUpdateStatus");
     if (state == "Failed" || update == "Failed") {
       auto reason = text_member(current, state == "Failed" ? "StateReason" : "LastUpdateStatusReason");
-      co_return fail(ErrorCode::Conflict, fmt::format("{} could not be deployed: {}", name, reason));
+      co_return fail(problem::kDeployFailed, fmt::format("{} could not be deployed: {}", name, reason));
     }
     if (state != "Pending" && update != "InProgress") co_return Result<>();
     if (client.loop().now() > deadline.time()) {
-      co_return fail(ErrorCode::Conflict, fmt::format("{} is still {} after {} s", name, state, kSettleTime.count()));
+      co_return fail(problem::kDeployTooSlow,
+                     fmt::format("{} is still {} after {} s", name, state, kSettleTime.count()));
     }
     auto next = io::Deadline::in(client.loop(), kPoll);
     co_await io::sleep_until(client.loop(), next);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "virga/archive/zip.h"
+#include "virga/base/problems.h"
 #include "virga/os/file.h"
 
 namespace virga::cli {
@@ -105,7 +106,7 @@ std::optional<Detected> detect(const Code& code, std::string_view family) {
 Result<std::unique_ptr<Code>> open_code(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
-    return fail(ErrorCode::InvalidArgument, "there is no file or folder '" + path + "'");
+    return fail(problem::kNoSuchPath, "there is no file or folder '" + path + "'");
   }
   if (S_ISDIR(status.st_mode)) return std::make_unique<Folder>(path);
   VIRGA_TRY_ASSIGN(auto bytes, os::read_file(path));
@@ -125,7 +126,7 @@ Result<Detected> detect(const std::string& path, std::string_view runtime) {
   }
   if (family == "provided") return Detected{std::string(runtime), "bootstrap"};
   std::string looked = runtime.empty() ? "found out" : "found for " + std::string(runtime);
-  return fail(ErrorCode::InvalidArgument,
+  return fail(problem::kNotDetected,
               path + ": how to run it cannot be " + looked +
                   ": there is no executable bootstrap, index.mjs, index.js, index.cjs, package.json with a main, "
                   "lambda_function.py or app.py. Give --runtime and --handler, or a virga.json (docs/deploying.md)");

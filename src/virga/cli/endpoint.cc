@@ -7,6 +7,7 @@
 #include <charconv>
 #include <memory>
 
+#include "virga/base/problems.h"
 #include "virga/cli/options.h"
 
 namespace virga::cli {
@@ -14,7 +15,7 @@ namespace virga::cli {
 namespace {
 
 std::unexpected<Error> refuse(std::string_view url, std::string_view why) {
-  return fail(ErrorCode::InvalidArgument,
+  return fail(problem::kEndpointWrong,
               fmt::format("the endpoint '{}' {}. Give one such as http://127.0.0.1:{}", url, why, kDefaultPort));
 }
 
@@ -25,8 +26,8 @@ Result<std::string> look_up(const std::string& host, std::string_view url) {
   addrinfo* found = nullptr;
   int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (failure != 0) {
-    return fail(ErrorCode::Unavailable, fmt::format("cannot reach Virga at {}: the host '{}' is not known ({})", url,
-                                                    host, gai_strerror(failure)));
+    return fail(problem::kNotReached, fmt::format("cannot reach Virga at {}: the host '{}' is not known ({})", url,
+                                                  host, gai_strerror(failure)));
   }
   std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
   char text[NI_MAXHOST] = "";

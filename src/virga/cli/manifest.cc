@@ -10,6 +10,7 @@
 #include <span>
 
 #include "virga/base/encoding.h"
+#include "virga/base/problems.h"
 #include "virga/cli/detect.h"
 #include "virga/os/file.h"
 
@@ -49,7 +50,7 @@ struct Place {
     return path.empty() ? std::string(member) : path + "." + std::string(member);
   }
   std::unexpected<Error> refuse(std::string_view member, std::string_view why) const {
-    return fail(ErrorCode::InvalidArgument, fmt::format("{}: {}: {}", file, path_of(member), why));
+    return fail(problem::kManifestMember, fmt::format("{}: {}: {}", file, path_of(member), why));
   }
   std::unexpected<Error> refuse_kind(std::string_view member, const json::value& value, std::string_view wanted) const {
     return refuse(member, fmt::format("it must be {}, and it is {}", wanted, kind_of(value)));
@@ -196,13 +197,13 @@ Result<json::value> parse(std::string_view text, const std::string& file) {
   if (!error && used < text.size()) {
     auto rest = text.find_first_not_of(" \t\r\n", used);
     if (rest != std::string_view::npos) {
-      return fail(ErrorCode::InvalidArgument,
+      return fail(problem::kManifestNoJson,
                   fmt::format("{}:{}: nothing may follow the closing brace", file, position(text, rest)));
     }
   }
   if (!error) parser.finish(error);
   if (error) {
-    return fail(ErrorCode::InvalidArgument,
+    return fail(problem::kManifestNoJson,
                 fmt::format("{}:{}: this is no JSON: {}", file, position(text, used), error.message()));
   }
   return parser.release();
@@ -219,8 +220,7 @@ bool is_function_name(std::string_view name) {
 Result<Manifest> parse_manifest(std::string_view text, const std::string& file, const std::string& directory) {
   VIRGA_TRY_ASSIGN(auto parsed, parse(text, file));
   if (!parsed.is_object()) {
-    return fail(ErrorCode::InvalidArgument,
-                fmt::format("{}: it must be an object, and it is {}", file, kind_of(parsed)));
+    return fail(problem::kManifestMember, fmt::format("{}: it must be an object, and it is {}", file, kind_of(parsed)));
   }
   Place top{parsed.get_object(), file, ""};
   static constexpr std::array<std::string_view, 1> kKnown = {"functions"};
@@ -262,7 +262,7 @@ Result<FunctionManifest> name_function(const std::string& path, const std::strin
     result.name = std::filesystem::is_directory(absolute, error) ? absolute.filename() : absolute.stem();
   }
   if (!is_function_name(result.name)) {
-    return fail(ErrorCode::InvalidArgument,
+    return fail(problem::kFunctionName,
                 fmt::format("'{}' cannot name a function (1 to 64 characters out of a-z A-Z 0-9 - _): give --name NAME",
                             result.name));
   }
@@ -272,7 +272,7 @@ Result<FunctionManifest> name_function(const std::string& path, const std::strin
 Result<Manifest> read_manifest(const std::string& directory) {
   struct stat status{};
   if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
-    return fail(ErrorCode::InvalidArgument, "there is no folder '" + directory + "'");
+    return fail(problem::kNoSuchPath, "there is no folder '" + directory + "'");
   }
   auto file = directory + "/" + kFile;
   auto text = os::read_file(file);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "virga/base/problems.h"
+
 namespace virga::cli {
 
 namespace {
@@ -101,7 +103,7 @@ Result<std::string> default_data_directory() {
   if (is_writable_directory(kSystem)) return std::string(kSystem);
   auto home = environment("HOME");
   if (home.empty()) {
-    return fail(ErrorCode::InvalidArgument, "there is no data folder: $HOME is not set. Give one with --data DIR");
+    return fail(problem::kNoDataFolder, "there is no data folder: $HOME is not set. Give one with --data DIR");
   }
   return home + "/.virga";
 }

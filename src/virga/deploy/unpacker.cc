@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "virga/base/problems.h"
 #include "virga/deploy/internal/embedded_unpack.h"
 #include "virga/io/stream.h"
 #include "virga/os/errno.h"
@@ -70,12 +71,12 @@ io::Task<Result<>> Unpacker::unpack(std::string archive, std::string output) {
   auto size = co_await stream.read_some(line);
   std::string said(line, size ? *size : 0);
   while (!said.empty() && said.back() == '\n') said.pop_back();
-  if (is_late) co_return fail(ErrorCode::InvalidArgument, "the archive took longer than 30 s to unpack");
+  if (is_late) co_return fail(problem::kArchiveUnpacking, "the archive took longer than 30 s to unpack");
   if (ended->reason == sandbox::EndReason::Exited && ended->status == 0) co_return Result<>();
   static constexpr std::string_view kPrefix = "virga-unpack: ";
   if (said.starts_with(kPrefix)) co_return fail(ErrorCode::InvalidArgument, said.substr(kPrefix.size()));
   if (ended->reason == sandbox::EndReason::OutOfMemory) {
-    co_return fail(ErrorCode::InvalidArgument, "the archive needs more than 256 MiB of memory to unpack");
+    co_return fail(problem::kArchiveUnpacking, "the archive needs more than 256 MiB of memory to unpack");
   }
   co_return fail(ErrorCode::Internal, "unpacking ended with status " + std::to_string(ended->status) + ": " + said);
 }

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "virga/base/problems.h"
 #include "virga/catalog/catalog.h"
 #include "virga/dispatch/figures.h"
 #include "virga/dispatch/pool.h"
@@ -74,7 +75,7 @@ struct Dispatcher::State final : InstanceBudget {
     if (runtime == nullptr) {
       return fail(ErrorCode::Unavailable, "no runtime here answers '" + version->config.runtime + "'");
     }
-    if (!runtime->missing.empty()) return fail(ErrorCode::Unavailable, runtime->missing);
+    if (!runtime->missing.empty()) return fail(problem::kNoInterpreter, runtime->missing);
     auto plan = [this, version, runtime] {
       runtime::CodeFolders folders;
       folders.code = parts.catalog.packages().path(version->package.id);

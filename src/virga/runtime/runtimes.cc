@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "virga/base/problems.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
 #include "virga/os/socket.h"
@@ -53,7 +54,7 @@ class Manifest {
 
  private:
   std::unexpected<Error> wrong(std::string_view name, std::string_view expected) const {
-    return fail(ErrorCode::InvalidArgument,
+    return fail(problem::kRuntimeManifest,
                 path_ + ": member '" + std::string(name) + "' must be " + std::string(expected));
   }
   std::string path_;
@@ -72,7 +73,7 @@ Result<Runtime> load_one(const std::string& directory) {
   VIRGA_TRY_ASSIGN(auto text, os::read_file(path));
   boost::system::error_code error;
   auto parsed = json::parse(text, error);
-  if (error || !parsed.is_object()) return fail(ErrorCode::InvalidArgument, path + ": is no JSON object");
+  if (error || !parsed.is_object()) return fail(problem::kRuntimeManifest, path + ": is no JSON object");
   Manifest manifest(path, parsed.get_object());
 
   Runtime runtime;
@@ -85,7 +86,7 @@ Result<Runtime> load_one(const std::string& directory) {
   } else if (contract == "runtime_api") {
     runtime.contract = ContractKind::RuntimeApi;
   } else {
-    return fail(ErrorCode::InvalidArgument, path + ": 'contract' must be \"frames\" or \"runtime_api\"");
+    return fail(problem::kRuntimeManifest, path + ": 'contract' must be \"frames\" or \"runtime_api\"");
   }
   VIRGA_TRY_ASSIGN(runtime.arguments, manifest.texts("arguments"));
   VIRGA_TRY_ASSIGN(runtime.environment, manifest.map("environment"));
@@ -123,7 +124,7 @@ Result<Runtimes> Runtimes::load(const std::string& directory) {
   }
   if (error) return fail(os::errno_error(error.value(), "read the runtimes in", directory));
   if (folders.empty()) {
-    return fail(ErrorCode::NotFound, "no runtimes in " + directory + ": give the folder with --runtimes");
+    return fail(problem::kNoRuntimes, "no runtimes in " + directory + ": give the folder with --runtimes");
   }
   std::sort(folders.begin(), folders.end());
   Runtimes runtimes;
@@ -150,7 +151,7 @@ std::vector<std::string> Runtimes::identifiers() const {
 }
 
 Result<std::string> ask_version(const Runtime& runtime) {
-  if (!runtime.missing.empty()) return fail(ErrorCode::Unavailable, runtime.missing);
+  if (!runtime.missing.empty()) return fail(problem::kNoInterpreter, runtime.missing);
   if (runtime.version_command.empty()) return std::string();
   VIRGA_TRY_ASSIGN(auto pipe, os::make_pipe());
   posix_spawn_file_actions_t actions;

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "virga/base/problems.h"
 #include "virga/os/errno.h"
 #include "virga/os/socket.h"
 #include "virga/sandbox/internal/image.h"
@@ -40,7 +41,7 @@ Result<wire::Report> first_report(const os::Descriptor& socket) {
   do {
     ready = ::poll(&waiting, 1, kStartPatience);
   } while (ready < 0 && errno == EINTR);
-  if (ready == 0) return fail(ErrorCode::DeadlineExceeded, "the sandbox helper did not become ready");
+  if (ready == 0) return fail(problem::kHelperNotReady, "the sandbox helper did not become ready");
   std::vector<os::Descriptor> none;
   return receive_report(socket, none);
 }
@@ -92,7 +93,7 @@ Result<Helper> Helper::start(Options options) {
     return std::unexpected(unable->error.with_context("start the sandbox helper"));
   }
   auto* hello = std::get_if<wire::Hello>(&*report);
-  if (hello == nullptr) return fail(ErrorCode::Internal, "the sandbox helper did not introduce itself");
+  if (hello == nullptr) return fail(problem::kHelperNotReady, "the sandbox helper did not introduce itself");
   helper.is_root_ = hello->is_root;
   helper.has_cgroups_ = hello->has_cgroups;
   VIRGA_TRY(os::set_nonblocking(helper.socket_));

@@ -4,6 +4,7 @@
 
 #include "virga/base/encoding.h"
 #include "virga/base/id.h"
+#include "virga/base/problems.h"
 #include "virga/base/random.h"
 #include "virga/os/file.h"
 
@@ -20,7 +21,7 @@ Result<RootKey> load_or_make_root_key(const std::string& data_directory) {
     const auto* id = object ? object->if_contains("access_key_id") : nullptr;
     const auto* secret = object ? object->if_contains("secret_access_key") : nullptr;
     if (id == nullptr || secret == nullptr || !id->is_string() || !secret->is_string()) {
-      return fail(ErrorCode::DataLoss,
+      return fail(problem::kRootKeyDamaged,
                   key.file +
                       " is damaged: it must be {\"access_key_id\":…,\"secret_access_key\":…}; remove it and a new "
                       "key is made at the next start");

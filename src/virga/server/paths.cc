@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "virga/base/problems.h"
+
 namespace virga::server {
 
 namespace fs = std::filesystem;
@@ -10,7 +12,7 @@ Result<std::string> find_runtimes(const std::string& given) {
   std::error_code error;
   if (!given.empty()) {
     auto path = fs::canonical(given, error);
-    if (error) return fail(ErrorCode::NotFound, "--runtimes " + given + ": " + error.message());
+    if (error) return fail(problem::kNoRuntimes, "--runtimes " + given + ": " + error.message());
     return path.string();
   }
   auto program = fs::read_symlink("/proc/self/exe", error);
@@ -23,8 +25,8 @@ Result<std::string> find_runtimes(const std::string& given) {
     }
     tried += (tried.empty() ? "" : ", ") + folder.string();
   }
-  return fail(ErrorCode::NotFound, "the runtimes/ folder is not beside the program (looked from " + tried +
-                                       "): name it with --runtimes DIR");
+  return fail(problem::kNoRuntimes, "the runtimes/ folder is not beside the program (looked from " + tried +
+                                        "): name it with --runtimes DIR");
 }
 
 }  // namespace virga::server

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "virga/base/problems.h"
 #include "virga/catalog/catalog.h"
 #include "virga/deploy/deployer.h"
 #include "virga/dialects/virga/virga_api.h"
@@ -15,15 +16,14 @@
 #include "virga/http/server.h"
 #include "virga/io/workers.h"
 #include "virga/ledger/logs.h"
-#include "virga/os/file.h"
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandboxes.h"
 #include "virga/server/aws_dialect.h"
+#include "virga/server/data_folder.h"
 #include "virga/server/keys.h"
 #include "virga/server/open_store.h"
 #include "virga/server/paths.h"
 #include "virga/store/blob_store.h"
-#include "virga/store/data_lock.h"
 #include "virga/store/rocksdb/rocksdb_store.h"
 #include "virga/telemetry/log.h"
 #include "virga/telemetry/metrics.h"
@@ -134,8 +134,10 @@ Result<> Server::State::build() {
   auto listening = io::Listener::listen(loop, options.listen, options.port);
   if (!listening) {
     const auto& error = listening.error();
-    if (error.code() != ErrorCode::Unavailable) return fail(error);
-    return fail(error.code(), error.message() + ". Choose another port with --port N; 0 takes a free one");
+    if (error.code() == ErrorCode::Unavailable) {
+      return fail(problem::kPortInUse, error.message() + ". Choose another port with --port N; 0 takes a free one");
+    }
+    return fail(problem::kAddressRefused, error.message() + ". Choose another with --listen ADDRESS and --port N");
   }
   auto listener = std::move(*listening);
   port = listener.port();
@@ -177,12 +179,7 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) 
   auto& state = *server->state_;
   state.options = std::move(options);
   metrics::add_process_metrics(state.metrics);
-  VIRGA_TRY(os::make_directories(state.options.data_directory, 0700));
-  {
-    // Asked before the helper is started, which waits for another one of the same folder: a daemon that runs is not one
-    // that is ending. The store takes the lock for good.
-    VIRGA_TRY_ASSIGN(auto free, store::DataLock::acquire(state.options.data_directory));
-  }
+  VIRGA_TRY(prepare_data_folder(state.options.data_directory));
   raise_open_files();
   sandbox::Helper::Options helping;
   helping.state_directory = state.options.data_directory;

@@ -12,6 +12,7 @@
 
 #include "virga/base/encoding.h"
 #include "virga/base/hash.h"
+#include "virga/base/problems.h"
 #include "virga/os/descriptor.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
@@ -37,8 +38,8 @@ Result<> check_id(std::string_view id) {
 Error disk_error(std::string_view operation, std::string_view path) {
   int number = errno;
   if (number != ENOSPC && number != EDQUOT) return os::errno_error(number, operation, path);
-  return Error(ErrorCode::ResourceExhausted,
-               fmt::format("{} {}: the disk is full; make room on it and try again", operation, path));
+  return problem_error(problem::kDiskFull,
+                       fmt::format("{} {}: the disk is full; make room on it and try again", operation, path));
 }
 
 Result<> each_part(const std::string& path, std::string_view id, const std::function<void(std::string_view)>& use) {
@@ -60,7 +61,7 @@ Result<> each_part(const std::string& path, std::string_view id, const std::func
 Result<> check_digest(Sha256& hash, const std::string& path, std::string_view id) {
   Sha256Digest digest = hash.finish();
   if (to_hex(digest) == id) return {};
-  return fail(ErrorCode::DataLoss,
+  return fail(problem::kPackageDamaged,
               fmt::format("the file {} is damaged (its SHA-256 is {}); restore it from a backup or upload it again",
                           path, to_hex(digest)));
 }

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "virga/base/encoding.h"
+#include "virga/base/problems.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
 
@@ -35,7 +36,7 @@ Result<DataLock> DataLock::acquire(const std::string& folder) {
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return os::fail_errno("lock", path);
     return fail(
-        ErrorCode::Conflict,
+        problem::kDataFolderInUse,
         fmt::format("the data folder {} is in use by another virga{}; stop that one, or start this one with another "
                     "data folder",
                     folder, holder(path)));

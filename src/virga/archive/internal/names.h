@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "virga/archive/zip.h"
+#include "virga/base/problems.h"
 
 namespace virga::archive::internal {
 
@@ -12,8 +13,7 @@ namespace virga::archive::internal {
 std::string quoted(std::string_view name);
 
 // "entry 'NAME': WHAT".
-std::unexpected<Error> refuse(std::string_view name, std::string_view what,
-                              ErrorCode code = ErrorCode::InvalidArgument);
+std::unexpected<Error> refuse(const Problem& problem, std::string_view name, std::string_view what);
 
 // What can be said of one name by itself. Without a '/' at the end.
 Result<> check_name(std::string_view name, const Limits& limits);

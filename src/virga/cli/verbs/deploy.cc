@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "virga/base/problems.h"
 #include "virga/cli/client_verb.h"
 #include "virga/cli/deployment.h"
 #include "virga/cli/manifest.h"
@@ -61,7 +62,7 @@ class Deploy final : public ClientVerb {
   Result<std::vector<FunctionManifest>> find_functions() const {
     std::error_code ignored;
     if (!std::filesystem::exists(path_, ignored)) {
-      return fail(ErrorCode::InvalidArgument, "there is no file or folder '" + path_ + "'");
+      return fail(problem::kNoSuchPath, "there is no file or folder '" + path_ + "'");
     }
     bool is_folder = std::filesystem::is_directory(path_, ignored);
     if (!is_folder || !std::filesystem::exists(path_ + "/virga.json", ignored)) {

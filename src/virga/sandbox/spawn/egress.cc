@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "virga/base/problems.h"
 #include "virga/os/descriptor.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
@@ -51,7 +52,7 @@ Result<> run_nft(const std::string& script) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (written && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return fail(ErrorCode::Unimplemented, "nft did not take the rules for sandboxes' way out; see that nf_tables works");
+  return fail(problem::kEgressNeedsNft, "nft did not take the rules for sandboxes' way out; see that nf_tables works");
 }
 
 std::string rules(const std::string& name, const std::string& prefix) {
@@ -171,11 +172,12 @@ EgressAddresses egress_addresses(std::uint32_t slot) {
 
 Result<Egress> Egress::open(std::string_view state_directory) {
   if (::access(kNft, X_OK) != 0) {
-    return fail(ErrorCode::Unimplemented, "egress needs the program /usr/sbin/nft: install the package nftables");
+    return fail(problem::kEgressNeedsNft, "egress needs the program /usr/sbin/nft: install the package nftables");
   }
   auto forwards = os::read_file("/proc/sys/net/ipv4/ip_forward");
   if (!forwards || !forwards->starts_with('1')) {
-    return fail(ErrorCode::Unimplemented, "egress needs a host that forwards packets: sysctl net.ipv4.ip_forward=1");
+    return fail(problem::kEgressNeedsForwarding,
+                "egress needs a host that forwards packets: sysctl net.ipv4.ip_forward=1");
   }
   std::string name = cgroup_name_for(state_directory);
   name[name.find('-')] = '_';

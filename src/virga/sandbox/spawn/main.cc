@@ -20,6 +20,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "virga/base/problems.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
 #include "virga/sandbox/internal/image.h"
@@ -53,11 +54,11 @@ Result<> become_root_of_own_namespace() {
   std::string user = "0 " + std::to_string(::geteuid()) + " 1\n";
   std::string group = "0 " + std::to_string(::getegid()) + " 1\n";
   if (::unshare(CLONE_NEWUSER) != 0) {
-    return fail(
-        os::errno_error("make a user namespace")
-            .with_context(
+    Error error = os::errno_error("make a user namespace");
+    return fail(problem::kNoUserNamespaces,
                 "without root Virga needs unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone, "
-                "user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"));
+                "user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns): " +
+                    error.message());
   }
   VIRGA_TRY(write_file("/proc/self/setgroups", "deny"));
   VIRGA_TRY(write_file("/proc/self/uid_map", user));
@@ -87,7 +88,7 @@ Result<os::Descriptor> wait_for_the_last_helper(const std::string& state_directo
   for (int round = 0; ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0; ++round) {
     if (errno != EWOULDBLOCK) return os::fail_errno("lock", state_directory);
     if (round == kRounds) {
-      return fail(ErrorCode::Conflict,
+      return fail(problem::kHelperStillWorks,
                   "another virga-spawn still works for " + state_directory + " after 10 s: end it, then start again");
     }
     ::poll(nullptr, 0, 10);
@@ -108,7 +109,8 @@ Result<> run(const Arguments& arguments) {
   VIRGA_TRY_ASSIGN(auto lock, wait_for_the_last_helper(arguments.state_directory));
   // Groups first: without root, the files of a delegated subtree belong to the user outside.
   auto cgroups = Cgroups::open(arguments.state_directory);
-  if (!cgroups && arguments.is_root) return fail(cgroups.error().with_context("no cgroups for the limits"));
+  if (!cgroups && arguments.is_root)
+    return fail(problem::kNoCgroups, "no cgroups for the limits: " + cgroups.error().message());
   if (arguments.is_root) {
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return os::fail_errno("prctl dumpable");
   } else {

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "virga/base/problems.h"
 #include "virga/os/errno.h"
 
 namespace virga::sandbox::spawn {
@@ -164,7 +165,7 @@ Result<os::Descriptor> make_proc() {
   // The kernel does not let a user namespace see through a new /proc what the old one hides.
   if (!proc && proc.error().code() == ErrorCode::PermissionDenied) {
     return fail(
-        ErrorCode::PermissionDenied,
+        problem::kProcHidden,
         "this machine's /proc is partly hidden, so sandboxes cannot have their own; in a container, start it with "
         "--security-opt systempaths=unconfined (Docker, Podman) or procMount: Unmasked (Kubernetes)");
   }

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "virga/base/problems.h"
 #include "virga/os/errno.h"
 
 namespace virga::sandbox::spawn {
@@ -245,7 +246,7 @@ void Spawner::assign(Sandbox& sandbox, Pending pending) {
 
 Result<> Spawner::connect(Sandbox& sandbox) {
   if (!ground_.is_root) {
-    return fail(ErrorCode::Unimplemented, "egress is not available without root: start Virga as root");
+    return fail(problem::kEgressNeedsRoot, "egress is not available without root: start Virga as root");
   }
   if (!egress_) {
     VIRGA_TRY_ASSIGN(auto egress, Egress::open(settings_.state_directory));

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 
+#include "virga/base/problems.h"
 #include "virga/os/file.h"
 #include "virga/store/internal/bounds.h"
 #include "virga/store/internal/rocksdb_store.h"
@@ -74,7 +75,8 @@ constexpr std::string_view kRestore =
     "again)";
 
 std::unexpected<Error> damaged(const std::string& folder, std::string_view what) {
-  return fail(ErrorCode::DataLoss, fmt::format("the data folder {} is damaged ({}); {}", folder, what, kRestore));
+  return fail(problem::kDataFolderDamaged,
+              fmt::format("the data folder {} is damaged ({}); {}", folder, what, kRestore));
 }
 
 // RocksDB would take a folder without this file for a new one.
@@ -106,11 +108,10 @@ Result<std::unique_ptr<Store>> RocksdbStore::open(const std::string& data_folder
     bool missing = status.IsPathNotFound() || status.ToString().find("No such file") != std::string::npos;
     if (status.IsCorruption() || status.IsInvalidArgument() || missing) return damaged(data_folder, status.ToString());
     if (status.IsNoSpace()) {
-      return fail(
-          ErrorCode::ResourceExhausted,
-          fmt::format("the disk of the data folder {} is full ({}); make room on it", data_folder, status.ToString()));
+      return fail(problem::kDiskFull, fmt::format("the disk of the data folder {} is full ({}); make room on it",
+                                                  data_folder, status.ToString()));
     }
-    return fail(ErrorCode::Unavailable,
+    return fail(problem::kDataFolderUnreadable,
                 fmt::format("the data folder {} cannot be opened ({}); check its disk and permissions", data_folder,
                             status.ToString()));
   }
@@ -125,8 +126,9 @@ RocksdbStore::RocksdbStore(std::string folder, DataLock lock, std::unique_ptr<ro
 
 Error RocksdbStore::read_error(const rocksdb::Status& status) const {
   if (status.IsCorruption()) return damaged(folder_, status.ToString()).error();
-  return Error(ErrorCode::Unavailable,
-               fmt::format("the data folder {} cannot be read ({}); check its disk", folder_, status.ToString()));
+  return problem_error(
+      problem::kDataFolderUnreadable,
+      fmt::format("the data folder {} cannot be read ({}); check its disk", folder_, status.ToString()));
 }
 
 Result<std::optional<std::string>> RocksdbStore::get(std::string_view key) const {
@@ -218,12 +220,12 @@ Result<> RocksdbStore::write_batch(rocksdb::WriteBatch& batch, Durability durabi
   if (status.IsNoSpace()) {
     disk_was_full_ = true;
     return fail(
-        ErrorCode::ResourceExhausted,
+        problem::kDiskFull,
         fmt::format("the disk of the data folder {} is full; nothing was changed, make room on it and try again",
                     folder_));
   }
-  refused_ = Error(
-      ErrorCode::Unavailable,
+  refused_ = problem_error(
+      problem::kDiskRefused,
       fmt::format("the disk of the data folder {} refused a write ({}), so nothing more is acknowledged; check the "
                   "disk and restart virga",
                   folder_, status.ToString()));

@@ -118,7 +118,7 @@ TEST_F(RocksdbStore, RefusesASecondOneOnTheSameFolder) {
   EXPECT_EQ(second.error().code(), ErrorCode::Conflict);
   EXPECT_EQ(second.error().message(), "the data folder " + data_ + " is in use by another virga (pid " +
                                           std::to_string(::getpid()) +
-                                          "); stop that one, or start this one with another data folder");
+                                          "); stop that one, or start this one with another data folder [VIRGA0003]");
   store.reset();
   EXPECT_TRUE(open_rocksdb(data_));
 }
