@@ -55,7 +55,9 @@ class Packing {
     VIRGA_TRY_ASSIGN(std::vector<std::string> names, sorted_names(std::move(listed), path));
     if (names.empty() && !path.empty()) return writer_.add_directory(path);
     for (const std::string& child : names) {
-      std::string child_path = path.empty() ? child : path + "/" + child;
+      std::string child_path = path;
+      if (!path.empty()) child_path += '/';
+      child_path += child;
       if (skip_ && skip_(child_path)) continue;
       VIRGA_TRY(add(directory.get(), child, child_path));
     }
