@@ -36,7 +36,7 @@ Result<model::LayerVersion> Catalog::publish_layer(const PublishLayer& request) 
                               .package = package->second.ref,
                               .created = state_->now()};
   after->versions[version.version] = version;
-  VIRGA_TRY(state_->replace(std::move(before), LayerPointer(std::move(after))));
+  VIRGA_TRY(state_->replace(before, LayerPointer(std::move(after))));
   return version;
 }
 
@@ -49,7 +49,7 @@ Result<> Catalog::delete_layer_version(const model::LayerName& name, std::uint64
   LayerPointer before = found->second;
   auto after = std::make_shared<LayerEntry>(*before);
   after->versions.erase(version);
-  return state_->replace(std::move(before), LayerPointer(std::move(after)));
+  return state_->replace(before, LayerPointer(std::move(after)));
 }
 
 }  // namespace virga::catalog

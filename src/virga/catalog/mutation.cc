@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "virga/catalog/internal/codec.h"
 #include "virga/catalog/internal/keys.h"
 #include "virga/catalog/internal/state.h"
@@ -61,10 +63,10 @@ Result<store::Batch> difference(const model::FunctionName& name, const FunctionE
       [](const VersionPointer& version) -> const model::Version& { return *version; }));
   VIRGA_TRY(difference.maps(
       before.aliases, after.aliases, [&](const model::AliasName& alias) { return alias_key(name, alias); },
-      [](const model::Alias& alias) -> const model::Alias& { return alias; }));
+      std::identity()));
   VIRGA_TRY(difference.maps(
       before.urls, after.urls, [&](const std::optional<model::AliasName>& alias) { return url_key(name, alias); },
-      [](const model::UrlConfig& url) -> const model::UrlConfig& { return url; }));
+      std::identity()));
   VIRGA_TRY(difference.maps(
       before.attachments, after.attachments, [&](const AttachmentKey& key) { return attachment_key(name, key); },
       [](const std::string& json) { return AttachmentRecord{json}; }));
@@ -106,7 +108,7 @@ Result<> Catalog::State::replace(FunctionPointer before, FunctionPointer after) 
   return {};
 }
 
-Result<> Catalog::State::replace(LayerPointer before, LayerPointer after) {
+Result<> Catalog::State::replace(const LayerPointer& before, LayerPointer after) {
   Difference difference;
   const LayerEntry nothing{after->name, {}, 0};
   const LayerEntry& old = before ? *before : nothing;
@@ -116,7 +118,7 @@ Result<> Catalog::State::replace(LayerPointer before, LayerPointer after) {
     }
     return difference.maps(
         old.versions, after->versions, [&](std::uint64_t version) { return layer_version_key(after->name, version); },
-        [](const model::LayerVersion& version) -> const model::LayerVersion& { return version; });
+        std::identity());
   };
   if (Result<> written = write(); !written) {
     return fail(written.error().with_context(fmt::format("layer '{}'", after->name.text())));

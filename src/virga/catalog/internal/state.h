@@ -24,13 +24,13 @@ struct Index {
 // index lock, for nobody else writes them.
 struct Catalog::State : Index {
   State(Parts parts_in, Limits limits_in, Packages packages_in)
-      : parts(parts_in), limits(limits_in), packages(std::move(packages_in)) {}
+      : parts(std::move(parts_in)), limits(limits_in), packages(std::move(packages_in)) {}
 
   // ---- mutation.cc ----
   // Writes what differs between the two as one batch, puts `after` in the place of `before` and tells the watchers.
   // Either may be null, not both.
   Result<> replace(FunctionPointer before, FunctionPointer after);
-  Result<> replace(LayerPointer before, LayerPointer after);
+  Result<> replace(const LayerPointer& before, LayerPointer after);
 
   // The entry to change, and a copy of it that may be changed.
   struct Edit {
