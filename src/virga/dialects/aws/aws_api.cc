@@ -10,7 +10,7 @@
 namespace virga::dialects::aws {
 namespace {
 
-constexpr std::size_t kUnsignedBody = 64 * 1024;  // bytes that are read of a request that will be refused anyway
+constexpr std::size_t kUnsignedBody = 64 << 10;  // bytes that are read of a request that will be refused anyway
 constexpr std::size_t kQueryBody = 1 << 20;
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxSigningKeys = 1024;
 constexpr std::size_t kMaxSignedHeaders = 100;
-constexpr std::int64_t kMaxExpires = 7 * 24 * 3600;  // a presigned request lives a week at most
+constexpr std::int64_t kMaxExpires = std::int64_t{7} * 24 * 3600;  // a presigned request lives a week at most
 
 enum class Fault {
   Missing,

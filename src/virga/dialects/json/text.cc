@@ -47,7 +47,7 @@ void append_with_to_chars(std::string& out, T number) {
 void append_escaped(std::string& out, std::string_view text) {
   while (true) {
     std::size_t plain = plain_prefix(text);
-    out.append(text.data(), plain);
+    out.append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) return;
     auto byte = static_cast<unsigned char>(text.front());
@@ -55,7 +55,7 @@ void append_escaped(std::string& out, std::string_view text) {
       append_special(out, byte);
       text.remove_prefix(1);
     } else if (std::size_t length = utf8_sequence_length(text)) {
-      out.append(text.data(), length);
+      out.append(text.substr(0, length));
       text.remove_prefix(length);
     } else {
       out += "\xEF\xBF\xBD";

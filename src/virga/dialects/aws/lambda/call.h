@@ -73,7 +73,7 @@ class Call {
   }
 
  private:
-  static constexpr std::size_t kInlineBody = 256 * 1024;
+  static constexpr std::size_t kInlineBody = 256 << 10;
 
   const Services* services_;
   const http::Request* request_;

@@ -11,7 +11,7 @@
 namespace virga::dialects::aws {
 namespace {
 
-constexpr std::size_t kUnknownBody = 64 * 1024;  // bytes that are read before an unknown path is refused
+constexpr std::size_t kUnknownBody = 64 << 10;  // bytes that are read before an unknown path is refused
 
 // "find=LayerVersion" among the parameters of a query.
 bool has_parameter(std::string_view query, std::string_view wanted) {

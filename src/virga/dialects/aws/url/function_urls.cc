@@ -16,7 +16,7 @@
 namespace virga::dialects::aws {
 namespace {
 
-constexpr std::size_t kMaxPayload = 6 * 1024 * 1024;  // bytes of a request's body (AWS Lambda quotas)
+constexpr std::size_t kMaxPayload = 6 << 20;  // bytes of a request's body (AWS Lambda quotas)
 
 http::Response refuse(int status, std::string_view code, std::string_view message) {
   std::string body;

@@ -113,8 +113,9 @@ bool add_cookies(http::Response& response, std::string_view cookies) {
 
 std::optional<http::Response> take_apart(Parts parts) {
   http::Response response;
-  auto end = parts.status.data() + parts.status.size();
-  auto [stop, problem] = std::from_chars(parts.status.data(), end, response.status);
+  const char* begin = parts.status.data();
+  const char* end = begin + parts.status.size();
+  auto [stop, problem] = std::from_chars(begin, end, response.status);
   if (problem != std::errc() || stop != end || response.status < 200 || response.status > 599) return std::nullopt;
   if (parts.base64) {
     auto bytes = from_base64(parts.body);
