@@ -17,9 +17,9 @@ using internal::Progress;
 
 namespace {
 
-constexpr internal::Bounds kBounds{8 * 1024, 64 * 1024 - 1, 256};
-constexpr std::size_t kBuffer = 64 * 1024;
-constexpr std::size_t kMaxExtra = 64 * 1024;  // of chunk extensions and trailers
+constexpr internal::Bounds kBounds{8 << 10, (64 << 10) - 1, 256};
+constexpr std::size_t kBuffer = 64 << 10;
+constexpr std::size_t kMaxExtra = 64 << 10;  // of chunk extensions and trailers
 
 // What may be sent again when a kept connection ended without an answer (RFC 9110 §9.2.2).
 bool is_idempotent(std::string_view method) {

@@ -29,8 +29,7 @@ bool is_loopback(std::string_view address) {
 }  // namespace
 
 struct Server::State {
-  State(io::Loop& l, Handler& h, Limits given)
-      : loop(l), handler(h), limits(std::move(given)), date(l), place_free(l), tasks(l) {
+  State(io::Loop& l, Handler& h, Limits given) : loop(l), handler(h), limits(given), date(l), place_free(l), tasks(l) {
     if (limits.connections == 0) limits.connections = default_connections();
   }
 
@@ -107,7 +106,7 @@ io::Task<void> Server::State::serve_one(io::Stream stream, std::string address) 
 }
 
 Server::Server(io::Loop& loop, Handler& handler, Limits limits)
-    : state_(std::make_unique<State>(loop, handler, std::move(limits))) {}
+    : state_(std::make_unique<State>(loop, handler, limits)) {}
 Server::~Server() = default;
 
 void Server::serve(io::Listener listener) {

@@ -7,9 +7,9 @@
 namespace virga::http::internal {
 namespace {
 
-constexpr std::size_t kBodyStep = 64 * 1024;
-constexpr std::size_t kKeptBody = 64 * 1024;  // a body buffer larger than this is given back after its request
-constexpr std::uint64_t kBurst = 32;          // requests served from one wait, before others have their turn
+constexpr std::size_t kBodyStep = 64 << 10;
+constexpr std::size_t kKeptBody = 64 << 10;  // a body buffer larger than this is given back after its request
+constexpr std::uint64_t kBurst = 32;         // requests served from one wait, before others have their turn
 // A closed socket with unread bytes is reset, and the reset may overtake the response: so what still comes is read and
 // dropped for a while.
 constexpr std::chrono::seconds kLingerTime{2};

@@ -19,8 +19,8 @@ enum class Progress { NeedMore, Done, Refused };
 enum class Framing { None, Length, Chunked };
 
 struct Bounds {
-  std::size_t start_line = 8 * 1024;
-  std::size_t header = 16 * 1024;
+  std::size_t start_line = 8 << 10;
+  std::size_t header = 16 << 10;
   std::size_t fields = 100;
 };
 

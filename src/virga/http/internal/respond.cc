@@ -7,7 +7,7 @@ namespace virga::http::internal {
 namespace {
 
 constexpr std::size_t kCopiedBody = 4096;  // a smaller body is cheaper to copy behind the head than to name apart
-constexpr std::size_t kKeptOut = 16 * 1024;
+constexpr std::size_t kKeptOut = 16 << 10;
 
 bool may_have_body(int status) {
   return status >= 200 && status != 204 && status != 304;
