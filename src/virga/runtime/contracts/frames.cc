@@ -21,7 +21,7 @@ void append_number(std::string& out, T value) {
 template <typename T>
 T read_number(std::string_view bytes, std::size_t at) {
   T value;
-  std::memcpy(&value, bytes.substr(at, sizeof(T)).data(), sizeof(T));
+  std::memcpy(&value, bytes.data() + at, sizeof(T));
   return value;
 }
 
