@@ -160,7 +160,7 @@ Result<std::vector<double>> start_times(Helper::Privilege privilege, std::uint32
   return milliseconds;
 }
 
-Check start(const char* name, Helper::Privilege privilege, std::string loss) {
+Check start(const char* name, Helper::Privilege privilege, const std::string& loss) {
   if (privilege == Helper::Privilege::Root && ::geteuid() != 0) {
     return {name, State::Limited, "not tried: this is not root", "start Virga as root for limits on whole functions"};
   }

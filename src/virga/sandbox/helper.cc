@@ -73,7 +73,8 @@ Result<Helper> Helper::start(Options options) {
   std::array<char*, 7> arguments{};
   for (std::size_t i = 0; i < texts.size(); ++i) arguments[i] = texts[i].data();
   char* environment[] = {nullptr};
-  pid_t pid = ::vfork();
+  // The daemon is large, and the child only moves descriptors before it becomes another program.
+  pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions): a fork would copy the page tables of all that memory
   if (pid < 0) return os::fail_errno("vfork");
   if (pid == 0) {
     // Both survive the shuffle: 3 becomes the socket, 4 the image, and nothing else of the daemon goes along.

@@ -15,14 +15,14 @@ __asm__(
     ".previous\n");
 
 extern "C" {
-extern const char virga_init_begin[];
-extern const char virga_init_end[];
+extern const char kInitBegin[] asm("virga_init_begin");
+extern const char kInitEnd[] asm("virga_init_end");
 }
 
 namespace virga::sandbox {
 
 std::string_view embedded_init() {
-  return {virga_init_begin, static_cast<std::size_t>(virga_init_end - virga_init_begin)};
+  return {kInitBegin, static_cast<std::size_t>(kInitEnd - kInitBegin)};
 }
 
 }  // namespace virga::sandbox

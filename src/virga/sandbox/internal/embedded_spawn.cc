@@ -15,14 +15,14 @@ __asm__(
     ".previous\n");
 
 extern "C" {
-extern const char virga_spawn_begin[];
-extern const char virga_spawn_end[];
+extern const char kSpawnBegin[] asm("virga_spawn_begin");
+extern const char kSpawnEnd[] asm("virga_spawn_end");
 }
 
 namespace virga::sandbox {
 
 std::string_view embedded_spawn() {
-  return {virga_spawn_begin, static_cast<std::size_t>(virga_spawn_end - virga_spawn_begin)};
+  return {kSpawnBegin, static_cast<std::size_t>(kSpawnEnd - kSpawnBegin)};
 }
 
 }  // namespace virga::sandbox

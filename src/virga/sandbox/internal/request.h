@@ -11,8 +11,8 @@
 namespace virga::sandbox::wire {
 
 // The daemon's half of the conversation: one message of a SOCK_SEQPACKET pair is one request.
-inline constexpr std::size_t kMaxRequestBytes = 160 * 1024;  // below the default socket buffer of 208 KiB
-inline constexpr std::size_t kMaxTextBytes = 128 * 1024;     // one argument or variable, as in execve(2)
+inline constexpr std::size_t kMaxRequestBytes = 160 << 10;  // below the default socket buffer of 208 KiB
+inline constexpr std::size_t kMaxTextBytes = 128 << 10;     // one argument or variable, as in execve(2)
 inline constexpr std::size_t kMaxPathBytes = 4095;
 inline constexpr std::size_t kMaxArguments = 512;
 inline constexpr std::size_t kMaxVariables = 2048;

@@ -15,13 +15,13 @@ namespace virga::sandbox::spawn {
 namespace {
 
 // The v1 controllers a sandbox is in. Several may share one hierarchy ("cpu,cpuacct").
-enum Controller : std::size_t { kMemory, kPids, kCpu, kCpuAccounting, kFreezer, kControllers };
-constexpr std::array<const char*, kControllers> kNames = {"memory", "pids", "cpu", "cpuacct", "freezer"};
+enum Controller : std::size_t { Memory, Pids, Cpu, CpuAccounting, Freezer, Controllers };
+constexpr std::array<const char*, Controllers> kNames = {"memory", "pids", "cpu", "cpuacct", "freezer"};
 
 // The parent folder of all sandboxes in each hierarchy.
 struct Hierarchies {
   std::vector<std::string> directories;
-  std::array<std::size_t, kControllers> of{};  // which directory serves which controller
+  std::array<std::size_t, Controllers> of{};  // which directory serves which controller
 };
 
 class GroupV1 final : public Cgroup {
@@ -53,44 +53,44 @@ class GroupV1 final : public Cgroup {
   Result<> set_limits(const Limits& limits) override {
     joins_.clear();  // the child is in; from here on nobody else joins
     std::string memory = std::to_string(limits.memory_bytes + kMemoryOverhead);
-    VIRGA_TRY(write_control(folder(kMemory), "memory.limit_in_bytes", memory));
+    VIRGA_TRY(write_control(folder(Memory), "memory.limit_in_bytes", memory));
     // Without swap accounting in the kernel the file is not there, and neither is the need for it.
-    if (auto swap = write_control(folder(kMemory), "memory.memsw.limit_in_bytes", memory);
+    if (auto swap = write_control(folder(Memory), "memory.memsw.limit_in_bytes", memory);
         !swap && swap.error().code() != ErrorCode::NotFound) {
       return swap;
     }
-    VIRGA_TRY(write_control(folder(kMemory), "memory.swappiness", "0"));
-    VIRGA_TRY(write_control(folder(kMemory), "memory.max_usage_in_bytes", "0"));
-    VIRGA_TRY(write_control(folder(kPids), "pids.max", std::to_string(std::uint64_t(limits.processes) + 1)));
+    VIRGA_TRY(write_control(folder(Memory), "memory.swappiness", "0"));
+    VIRGA_TRY(write_control(folder(Memory), "memory.max_usage_in_bytes", "0"));
+    VIRGA_TRY(write_control(folder(Pids), "pids.max", std::to_string(std::uint64_t(limits.processes) + 1)));
     auto shares = std::clamp<std::uint64_t>(limits.memory_bytes >> 20, 2, 262144);
-    VIRGA_TRY(write_control(folder(kCpu), "cpu.shares", std::to_string(shares)));
+    VIRGA_TRY(write_control(folder(Cpu), "cpu.shares", std::to_string(shares)));
     cpu_start_ = cpu_time();
     if (limits.init_cpus > 0) return set_cpus(limits.init_cpus);
     return {};
   }
 
   Result<> set_cpus(double cpus) override {
-    if (cpus <= 0) return write_control(folder(kCpu), "cpu.cfs_quota_us", "-1");
-    VIRGA_TRY(write_control(folder(kCpu), "cpu.cfs_period_us", std::to_string(kCpuPeriodMicroseconds)));
+    if (cpus <= 0) return write_control(folder(Cpu), "cpu.cfs_quota_us", "-1");
+    VIRGA_TRY(write_control(folder(Cpu), "cpu.cfs_period_us", std::to_string(kCpuPeriodMicroseconds)));
     auto quota = std::max<std::uint64_t>(1000, static_cast<std::uint64_t>(cpus * kCpuPeriodMicroseconds));
-    return write_control(folder(kCpu), "cpu.cfs_quota_us", std::to_string(quota));
+    return write_control(folder(Cpu), "cpu.cfs_quota_us", std::to_string(quota));
   }
 
-  Result<> freeze() override { return write_control(folder(kFreezer), "freezer.state", "FROZEN"); }
-  Result<> thaw() override { return write_control(folder(kFreezer), "freezer.state", "THAWED"); }
+  Result<> freeze() override { return write_control(folder(Freezer), "freezer.state", "FROZEN"); }
+  Result<> thaw() override { return write_control(folder(Freezer), "freezer.state", "THAWED"); }
   // A frozen process of v1 does not die before it thaws. The kill itself is that of the pid namespace's first process,
   // which the kernel follows with all others, even in the middle of a fork bomb; no list of pids is read.
   void kill() override { (void)thaw(); }
 
   CgroupUsage usage() const override {
     CgroupUsage usage;
-    usage.memory_bytes = number(kMemory, "memory.usage_in_bytes");
-    usage.peak_memory_bytes = number(kMemory, "memory.max_usage_in_bytes");
+    usage.memory_bytes = number(Memory, "memory.usage_in_bytes");
+    usage.peak_memory_bytes = number(Memory, "memory.max_usage_in_bytes");
     usage.cpu_time = cpu_time() - cpu_start_;
-    auto processes = number(kPids, "pids.current");
+    auto processes = number(Pids, "pids.current");
     usage.processes = static_cast<std::uint32_t>(processes > 0 ? processes - 1 : 0);  // without init
     usage.oom_kills = static_cast<std::uint32_t>(
-        parse_field(read_control(folder(kMemory), "memory.oom_control"), "oom_kill").value_or(0));
+        parse_field(read_control(folder(Memory), "memory.oom_control"), "oom_kill").value_or(0));
     return usage;
   }
 
@@ -111,10 +111,10 @@ class GroupV1 final : public Cgroup {
     return parse_number(read_control(folder(controller), file)).value_or(0);
   }
   std::chrono::microseconds cpu_time() const {
-    return std::chrono::microseconds(number(kCpuAccounting, "cpuacct.usage") / 1000);
+    return std::chrono::microseconds(number(CpuAccounting, "cpuacct.usage") / 1000);
   }
 
-  std::array<std::size_t, kControllers> of_;
+  std::array<std::size_t, Controllers> of_;
   std::vector<std::string> paths_;
   std::vector<os::Descriptor> folders_;
   std::vector<os::Descriptor> joins_;
@@ -139,7 +139,7 @@ Result<std::unique_ptr<Cgroups>> open_cgroups_v1(std::string_view mountinfo, std
                                                  std::string_view name) {
   Hierarchies hierarchies;
   auto mounts = parse_cgroup_mounts(mountinfo);
-  for (std::size_t i = 0; i < kControllers; ++i) {
+  for (std::size_t i = 0; i < Controllers; ++i) {
     auto mount = std::find_if(mounts.begin(), mounts.end(), [&](const CgroupMount& candidate) {
       return !candidate.v2 && std::find(candidate.controllers.begin(), candidate.controllers.end(), kNames[i]) !=
                                   candidate.controllers.end();
