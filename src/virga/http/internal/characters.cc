@@ -24,6 +24,7 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
     if (visible && !is_one_of(c, "\"<>#")) bits |= kQuery;
     if (digit || letter || is_one_of(c, "-._~")) bits |= kHost;
     if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) bits |= kHex;
+    if ((c >= 'A' && c <= 'Z') || c == '-') bits |= kMethod;
     classes[static_cast<std::size_t>(c)] = bits;
   }
   return classes;

@@ -10,17 +10,18 @@
 namespace virga::http::internal {
 
 // Classes of bytes, one bit each.
-enum : std::uint8_t {
-  kToken = 1,  // RFC 9110 §5.6.2
-  kValue = 2,  // of a field: HTAB, SP, visible ASCII and obs-text (RFC 9110 §5.5)
-  // What the path and the query of a target may hold: wider than RFC 3986, because browsers and SDKs send | ^ { } [ ]
-  // as they are; without controls, space, '#', quotes, angle brackets and anything beyond ASCII, and in a path without
-  // the backslash, which some servers take for a slash.
-  kPath = 4,
-  kQuery = 8,
-  kHost = 16,  // a name, an address, or an IPv6 address in brackets, and a port
-  kHex = 32,
-};
+inline constexpr std::uint8_t kToken = 1;  // RFC 9110 §5.6.2
+inline constexpr std::uint8_t kValue = 2;  // of a field: HTAB, SP, visible ASCII and obs-text (RFC 9110 §5.5)
+// What the path and the query of a target may hold: wider than RFC 3986, because browsers and SDKs send | ^ { } [ ]
+// as they are; without controls, space, '#', quotes, angle brackets and anything beyond ASCII, and in a path without
+// the backslash, which some servers take for a slash.
+inline constexpr std::uint8_t kPath = 4;
+inline constexpr std::uint8_t kQuery = 8;
+inline constexpr std::uint8_t kHost = 16;  // a name, an address, or an IPv6 address in brackets, and a port
+inline constexpr std::uint8_t kHex = 32;
+// Of a method: upper-case letters and '-', as all that are registered. RFC 9110 §9.1 allows every token, but then what
+// is left of a body whose length one server saw and another did not ("helloGET / HTTP/1.1") is a request.
+inline constexpr std::uint8_t kMethod = 64;
 
 extern const std::array<std::uint8_t, 256> kClasses;
 

@@ -27,6 +27,54 @@ bool ChunkedDecoder::take_extra() {
   return true;
 }
 
+// ";NAME", ";NAME=TOKEN" or ";NAME="TEXT"" (RFC 9112 §7.1.1), without the white space that the grammar calls bad:
+// servers do not agree on what else may stand there.
+bool ChunkedDecoder::take_extension_byte(char c) {
+  if (!take_extra()) return false;
+  switch (state_) {
+    case State::Extension:
+    case State::ExtensionName:
+      if (is(c, kToken)) {
+        state_ = State::ExtensionName;
+        return true;
+      }
+      if (state_ == State::ExtensionName && c == '=') {
+        state_ = State::ExtensionValue;
+        return true;
+      }
+      break;
+    case State::ExtensionValue:
+    case State::ExtensionToken:
+      if (is(c, kToken)) {
+        state_ = State::ExtensionToken;
+        return true;
+      }
+      if (state_ == State::ExtensionValue && c == '"') {
+        state_ = State::ExtensionText;
+        return true;
+      }
+      break;
+    case State::ExtensionText:
+      if (c == '"') {
+        state_ = State::ExtensionEnd;
+        return true;
+      }
+      if (c == '\\') state_ = State::ExtensionEscape;
+      return is(c, kValue) || (refuse(400, "a chunk extension holds a control character"), false);
+    case State::ExtensionEscape:
+      state_ = State::ExtensionText;
+      return is(c, kValue) || (refuse(400, "a chunk extension holds a control character"), false);
+    default:
+      break;
+  }
+  bool may_end = state_ != State::Extension && state_ != State::ExtensionValue;
+  if (may_end && (c == ';' || c == '\r')) {
+    state_ = c == ';' ? State::Extension : State::SizeEnd;
+    return true;
+  }
+  return refuse(400, "a chunk extension is not NAME=VALUE"), false;
+}
+
 bool ChunkedDecoder::take_trailer_byte(char c) {
   if (!take_extra()) return false;
   if (c != '\n') {
@@ -74,14 +122,14 @@ Progress ChunkedDecoder::feed(std::string_view bytes, std::string& out, std::siz
         ++used;
         break;
       case State::Extension:
-        if (c == '\r') {
-          state_ = State::SizeEnd;
-        } else if (!is(c, kValue)) {
-          return refuse(400, "a chunk extension holds a control character");
-        } else if (!take_extra()) {
-          return Progress::Refused;
-        }
+      case State::ExtensionName:
+      case State::ExtensionValue:
+      case State::ExtensionToken:
+      case State::ExtensionText:
+      case State::ExtensionEscape:
+      case State::ExtensionEnd:
         ++used;
+        if (!take_extension_byte(c)) return Progress::Refused;
         break;
       case State::SizeEnd:
         if (c != '\n') return refuse(400, "a chunk size ends without CR LF");

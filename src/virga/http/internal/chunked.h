@@ -20,9 +20,26 @@ class ChunkedDecoder {
   const Refusal& refusal() const { return refusal_; }
 
  private:
-  enum class State { SizeFirst, Size, Extension, SizeEnd, Data, DataReturn, DataEnd, Trailer, Done };
+  enum class State {
+    SizeFirst,
+    Size,
+    Extension,  // behind a ';'
+    ExtensionName,
+    ExtensionValue,  // behind a '='
+    ExtensionToken,
+    ExtensionText,    // in quotes
+    ExtensionEscape,  // behind a backslash in quotes
+    ExtensionEnd,     // behind the closing quote
+    SizeEnd,
+    Data,
+    DataReturn,
+    DataEnd,
+    Trailer,
+    Done
+  };
   Progress refuse(int status, std::string_view reason);
   bool take_digit(char c);
+  bool take_extension_byte(char c);
   bool take_trailer_byte(char c);
   bool take_extra();
 

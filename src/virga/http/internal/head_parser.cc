@@ -41,7 +41,7 @@ Progress HeadParser::refuse(int status, std::string_view reason) {
 
 Progress HeadParser::parse(std::string_view bytes) {
   if (refusal_.status != 0) return Progress::Refused;
-  if (!bytes.empty() && !has_start_line_ && !is(bytes.front(), kToken)) {
+  if (!bytes.empty() && !has_start_line_ && !is(bytes.front(), kMethod)) {
     return refuse(400, bytes.front() == 0x16 ? "this port speaks plain HTTP, not TLS" : "this is not HTTP");
   }
   while (true) {
@@ -76,8 +76,8 @@ bool HeadParser::parse_request_line(std::string_view line) {
     return false;
   }
   head_.method = line.substr(0, first);
-  if (head_.method.empty() || head_.method.size() > kMaxMethod || !all_of(head_.method, kToken)) {
-    refuse(400, "the method is not a token");
+  if (head_.method.empty() || head_.method.size() > kMaxMethod || !all_of(head_.method, kMethod)) {
+    refuse(400, "the method holds more than upper-case letters");
     return false;
   }
   auto version = line.substr(last + 1);

@@ -75,6 +75,10 @@ inline std::vector<Refused> smuggling_corpus() {
   add("CR LF between chunks", chunked("1\r\na\r\n\r\n0\r\n\r\n"));
   add("control in a chunk extension", chunked("1;a\x01=b\r\na\r\n0\r\n\r\n"));
   add("LF in a chunk extension", chunked("1;a\nb\r\na\r\n0\r\n\r\n"));
+  for (const std::string extension : {"", "a b", "a =b", "a= b", "a=", "=b", "a=\"b", "a=\"b\"c", "a=b=c", "a\"b\"",
+                                      "a;", "\x80", "a=\x80", "a/b", " a"}) {
+    add("chunk extension '" + extension + "'", chunked("1;" + extension + "\r\na\r\n0\r\n\r\n"));
+  }
   add("trailer without a colon", chunked("0\r\nG\r\n\r\n"));
   add("trailer ended by LF", chunked("0\r\nX: y\n\r\n"));
   add("folded trailer", chunked("0\r\nX: y\r\n z\r\n\r\n"));
@@ -139,6 +143,9 @@ inline std::vector<Refused> smuggling_corpus() {
   add("an unknown expectation", get + "Expect: 200-ok\r\n\r\n", 417);
 
   add("method G=\":<>", "G=\":<> / HTTP/1.1\r\nHost: a\r\n\r\n");
+  for (const std::string method : {"get", "xGET", "GETx", "G3T", "_GET", "G.T"}) {
+    add("method " + method, method + " / HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
   add("method of one space", "  / HTTP/1.1\r\nHost: a\r\n\r\n");
   add("target !", "GET ! HTTP/1.1\r\nHost: a\r\n\r\n");
   add("target *", "GET * HTTP/1.1\r\nHost: a\r\n\r\n");
