@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -221,6 +222,35 @@ class Verbs(unittest.TestCase):
         subprocess.run(["python3", "-m", "zipfile", "-c", archive, self.code / "app.py"], check=True)
         self.run_verb("deploy", archive)
         self.assertEqual(json.loads(self.run_verb("invoke", "zipped").stdout), {"hello": "world"})
+
+    def test_no_call_sees_new_settings_with_old_code(self):
+        api = self.daemon.client("lambda")
+        with tempfile.TemporaryDirectory() as folder:
+            def deploy(number):
+                Path(folder, "app.py").write_text(
+                    f"import os\n\ndef handler(event, context):\n    return [{number}, int(os.environ['NUMBER'])]\n")
+                done = virga("deploy", folder, "--name", "both", "-e", f"NUMBER={number}", environment=self.environment)
+                self.assertEqual(done.returncode, OK, done.stderr)
+
+            deploy(0)
+            ended = threading.Event()
+            answers = []
+
+            def call():
+                while not ended.is_set():
+                    answers.append(json.load(api.invoke(FunctionName="both")["Payload"]))
+
+            caller = threading.Thread(target=call)
+            caller.start()
+            try:
+                for number in range(1, 9):
+                    deploy(number)
+            finally:
+                ended.set()
+                caller.join(30)
+            self.assertEqual(json.load(api.invoke(FunctionName="both")["Payload"]), [8, 8])
+            self.assertEqual([pair for pair in answers if pair[0] != pair[1]], [])
+            self.assertGreater(len({pair[0] for pair in answers}), 1)
 
     def test_keys(self):
         unknown = clean_environment(

@@ -109,6 +109,7 @@ class Catalog {
   // ---- functions and versions ----
   // What they answer is the version that was made: the published one if publishing was asked for, $LATEST otherwise.
   Result<VersionPointer> create_function(const CreateFunction& request);
+  Result<VersionPointer> update_function(const model::FunctionName& name, const UpdateFunction& request);
   Result<VersionPointer> update_code(const model::FunctionName& name, const UpdateCode& request);
   Result<VersionPointer> update_config(const model::FunctionName& name, const UpdateConfig& request);
   // Answers the newest published version if code and settings are those of $LATEST.

@@ -129,6 +129,29 @@ TEST(Function, ChangesItsSettingsOrNothing) {
   EXPECT_EQ(test.catalog->function(kName).value()->latest->config.description, "new");
 }
 
+TEST(Function, ChangesItsCodeAndSettingsAtOnceOrNeither) {
+  TestCatalog test;
+  VersionPointer first = test.create("hello");
+  std::vector<VersionPointer> seen;
+  auto watching = test.catalog->watch([&](const Change& change) { seen.push_back(change.after->latest); });
+  UpdateFunction wrong{.package = test.package("other"),
+                       .architecture = {},
+                       .change = [](model::FunctionConfig& config) -> Result<> {
+                         config.timeout = std::chrono::seconds(99999);
+                         return {};
+                       },
+                       .revision = {}};
+  expect_error(test.catalog->update_function(kName, wrong), ErrorCode::InvalidArgument, "timeout: 99999 seconds");
+  EXPECT_EQ(test.catalog->function(kName).value()->latest, first);
+
+  UpdateFunction both = wrong;
+  both.change = set_description("new").change;
+  ASSERT_TRUE(test.catalog->update_function(kName, both));
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0]->package.id, *both.package);
+  EXPECT_EQ(seen[0]->config.description, "new");
+}
+
 TEST(Function, IsNotChangedWhileAChangeIsUnderWay) {
   TestCatalog test;
   CreateFunction request = test.request("hello");

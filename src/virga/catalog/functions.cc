@@ -146,15 +146,22 @@ Result<VersionPointer> Catalog::create_function(const CreateFunction& request) {
   return answer;
 }
 
-Result<VersionPointer> Catalog::update_code(const model::FunctionName& name, const UpdateCode& request) {
+Result<VersionPointer> Catalog::update_function(const model::FunctionName& name, const UpdateFunction& request) {
   std::lock_guard lock(state_->mutation_mutex);
   VIRGA_TRY_ASSIGN(State::Edit edit, state_->edit(name));
   model::Version latest = *edit.after->latest;
   VIRGA_TRY(check_settled(latest));
   VIRGA_TRY(check_revision(request.revision, latest.revision, subject_of(name)));
-  VIRGA_TRY_ASSIGN(model::Package package, find_package(*state_, request.package));
-  latest.package = package.ref;
+  if (request.package) {
+    VIRGA_TRY_ASSIGN(model::Package package, find_package(*state_, *request.package));
+    latest.package = package.ref;
+  }
   if (request.architecture) latest.config.architecture = *request.architecture;
+  if (request.change) {
+    VIRGA_TRY(request.change(latest.config));
+    VIRGA_TRY(check_config(latest.config));
+    VIRGA_TRY(resolve_layers(*state_, edit.before->latest.get(), latest));
+  }
   VIRGA_TRY(check_unpacked_size(*state_, state_->limits, latest));
   latest.revision = state_->new_revision();
   latest.last_modified = state_->now();
@@ -167,24 +174,18 @@ Result<VersionPointer> Catalog::update_code(const model::FunctionName& name, con
   return answer;
 }
 
+Result<VersionPointer> Catalog::update_code(const model::FunctionName& name, const UpdateCode& request) {
+  return update_function(name, {.package = request.package,
+                                .architecture = request.architecture,
+                                .change = {},
+                                .revision = request.revision,
+                                .publish = request.publish,
+                                .dry_run = request.dry_run});
+}
+
 Result<VersionPointer> Catalog::update_config(const model::FunctionName& name, const UpdateConfig& request) {
-  std::lock_guard lock(state_->mutation_mutex);
-  VIRGA_TRY_ASSIGN(State::Edit edit, state_->edit(name));
-  model::Version latest = *edit.after->latest;
-  VIRGA_TRY(check_settled(latest));
-  VIRGA_TRY(check_revision(request.revision, latest.revision, subject_of(name)));
-  VIRGA_TRY(request.change(latest.config));
-  VIRGA_TRY(check_config(latest.config));
-  VIRGA_TRY(resolve_layers(*state_, edit.before->latest.get(), latest));
-  VIRGA_TRY(check_unpacked_size(*state_, state_->limits, latest));
-  latest.revision = state_->new_revision();
-  latest.last_modified = state_->now();
-  latest.update_status = UpdateStatus::Successful;
-  latest.update_reason = {};
-  edit.after->latest = std::make_shared<const model::Version>(std::move(latest));
-  VersionPointer answer = edit.after->latest;
-  VIRGA_TRY(state_->replace(edit.before, std::move(edit.after)));
-  return answer;
+  return update_function(name,
+                         {.package = {}, .architecture = {}, .change = request.change, .revision = request.revision});
 }
 
 Result<VersionPointer> Catalog::publish_version(const model::FunctionName& name, const PublishVersion& request) {

@@ -44,6 +44,16 @@ struct UpdateConfig {
   std::optional<model::RevisionId> revision;
 };
 
+// Both at once, for callers and for a crash: what is not set stays as it is.
+struct UpdateFunction {
+  std::optional<model::PackageId> package;
+  std::optional<model::Architecture> architecture;
+  std::function<Result<>(model::FunctionConfig&)> change;  // as in UpdateConfig; may be empty
+  std::optional<model::RevisionId> revision;
+  Publish publish = Publish::No;
+  DryRun dry_run = DryRun::No;
+};
+
 struct PublishVersion {
   std::optional<std::string> description;  // of the published version; not set: that of $LATEST
   std::optional<std::string> code_sha256;  // Base64; must be that of $LATEST

@@ -23,11 +23,6 @@ constexpr auto kRole = "arn:aws:iam::000000000000:role/virga";
 constexpr std::chrono::seconds kSettleTime{60};
 constexpr std::chrono::milliseconds kPoll{20};
 
-bool is_left_out(std::string_view path) {
-  auto name = path.substr(path.rfind('/') + 1);
-  return name == ".git" || name == ".virga" || name == "__pycache__";
-}
-
 // The caller's fault, whichever code the archive's rules give it; and it says which function.
 Result<std::string> zip(const FunctionManifest& function) {
   struct stat status{};
@@ -136,24 +131,24 @@ io::Task<Result<>> create(Client& client, FunctionManifest function, std::string
   co_return Result<>();
 }
 
-// Whether anything changed.
+// Whether anything changed. Settings and code go in one request, so that no call sees the one without the other.
 io::Task<Result<bool>> update(Client& client, FunctionManifest function, std::string bytes, json::value current) {
-  bool changed = false;
   auto wanted = settings(function);
-  if (!has_settings(current, wanted)) {
-    changed = true;
-    auto target = function_target(kApi, function.name, "/configuration");
-    VIRGA_CO_TRY(co_await client.call("PUT", target, json::value(std::move(wanted))));
-    VIRGA_CO_TRY(co_await wait_until_settled(client, function.name));
-  }
+  bool same_settings = has_settings(current, wanted);
   auto digest = sha256(bytes);
-  if (to_base64(as_view(digest)) != text_member(current, "CodeSha256")) {
-    changed = true;
-    auto target = function_target(kApi, function.name, "/code");
-    json::value body = json::object{{"ZipFile", to_base64(bytes)}};
-    VIRGA_CO_TRY(co_await client.call("PUT", target, std::move(body)));
-  }
-  co_return changed;
+  bool same_code = to_base64(as_view(digest)) == text_member(current, "CodeSha256");
+  if (same_settings && same_code) co_return false;
+  if (!same_code) wanted["ZipFile"] = to_base64(bytes);
+  auto target = function_target(kApi, function.name, "/deployment");
+  VIRGA_CO_TRY(co_await client.call("PUT", target, json::value(std::move(wanted))));
+  co_return true;
+}
+
+}  // namespace
+
+bool is_left_out(std::string_view path) {
+  auto name = path.substr(path.rfind('/') + 1);
+  return name == ".git" || name == ".virga" || name == "__pycache__";
 }
 
 std::string_view name_of(Change change) {
@@ -167,8 +162,6 @@ std::string_view name_of(Change change) {
   }
   return "";
 }
-
-}  // namespace
 
 io::Task<Result<Deployed>> deploy(Client& client, FunctionManifest function, Publish publish) {
   auto started = client.loop().clock().steady();

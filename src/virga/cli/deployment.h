@@ -12,6 +12,10 @@ namespace virga::cli {
 
 enum class Publish { No, Yes };
 enum class Change { Created, Updated, Unchanged };
+std::string_view name_of(Change change);
+
+// Whether a file or folder of the code stays at home: what tools keep there for themselves.
+bool is_left_out(std::string_view path);
 
 struct Deployed {
   std::string name;

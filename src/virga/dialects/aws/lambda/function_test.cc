@@ -92,6 +92,26 @@ TEST(LambdaFunctions, ChangeCodeAndSettings) {
   EXPECT_NE(code.text("CodeSha256"), created.text("CodeSha256"));
 }
 
+TEST(LambdaFunctions, TakeCodeAndSettingsAtOnce) {
+  LambdaWorld world;
+  auto created = world.create("f", "");
+  std::string zip = LambdaWorld::zip("exports.handler = async () => 2");
+  auto target = "/2015-03-31/functions/f/deployment";
+  auto refused = world.send("PUT", target, R"({"Timeout":9000,"ZipFile":")" + zip + "\"}");
+  EXPECT_EQ(refused.status, 400);
+  auto broken = world.send("PUT", target, R"({"Timeout":9,"ZipFile":"bm8gemlw"})");
+  EXPECT_EQ(broken.status, 400) << broken.body;
+  EXPECT_EQ(world.send("GET", "/2015-03-31/functions/f/configuration").text("RevisionId"), created.text("RevisionId"));
+
+  auto both = world.send("PUT", target, R"({"Timeout":9,"ZipFile":")" + zip + "\"}");
+  ASSERT_EQ(both.status, 200) << both.body;
+  EXPECT_EQ(both.text("Timeout"), "9");
+  EXPECT_NE(both.text("CodeSha256"), created.text("CodeSha256"));
+  auto settings = world.send("PUT", target, R"({"Timeout":10})");
+  EXPECT_EQ(settings.text("Timeout"), "10");
+  EXPECT_EQ(settings.text("CodeSha256"), both.text("CodeSha256"));
+}
+
 TEST(LambdaFunctions, AreListedInPages) {
   LambdaWorld world;
   for (const char* name : {"c", "a", "b"}) world.create(name);

@@ -79,6 +79,27 @@ Answer<UpdateCodeRequest> read_update_code(std::string_view body) {
   return request;
 }
 
+struct DeployRequest {
+  Settings settings;
+  std::optional<std::string> zip;
+  std::optional<model::RevisionId> revision;
+};
+
+Answer<DeployRequest> read_deploy(std::string_view body) {
+  VIRGA_OR_REFUSE(auto object, parse_body(body));
+  Violations violations;
+  Members members(object, violations);
+  DeployRequest request;
+  request.settings = read_settings(members);
+  if (auto revision = members.text("RevisionId", {0, 256})) request.revision = model::RevisionId(*revision);
+  Code code = read_code(members);
+  if (auto refusal = violations.refusal()) return std::unexpected(*std::move(refusal));
+  if (code.zip || code.in_s3 || code.image) {
+    VIRGA_OR_REFUSE(request.zip, take_zip(std::move(code)));
+  }
+  return request;
+}
+
 std::string qualifier_of(const catalog::Resolved& resolved, const FunctionReference& function) {
   return function.qualifier.empty() ? std::string()
          : resolved.alias           ? resolved.alias->text()
@@ -188,6 +209,37 @@ io::Task<http::Response> update_function_configuration(Call call) {
   std::function<Result<VersionPointer>(catalog::Catalog&)> change =
       [name = function.name, update = std::move(update)](catalog::Catalog& catalog) {
         return catalog.update_config(name, update);
+      };
+  auto version = co_await call.mutate(std::move(change));
+  if (!version) co_return respond(refuse_package(version.error()));
+  co_return json_response(200, configuration(call.account(), **version));
+}
+
+// Virga's own: the members of UpdateFunctionConfiguration and, if the code changes, of UpdateFunctionCode. No call sees
+// the one without the other.
+io::Task<http::Response> deploy_function(Call call) {
+  VIRGA_OR_RESPOND(FunctionReference function, call.unqualified_function());
+  std::string_view body = call.request().body;
+  std::function<Answer<DeployRequest>()> read = [body] { return read_deploy(body); };
+  auto answer = co_await call.read_body(std::move(read));
+  VIRGA_OR_RESPOND(DeployRequest request, std::move(answer));
+  VIRGA_OR_RESPOND(catalog::Resolved resolved, resolve(call, function));
+  VIRGA_OR_RESPOND(auto layers, check_settings(request.settings, call.services().runtimes, call.catalog()));
+  catalog::UpdateFunction update;
+  update.revision = std::move(request.revision);
+  if (request.zip) {
+    auto added = co_await call.services().deployments.add_package(*std::move(request.zip));
+    if (!added) co_return respond(refuse_archive(added.error()));
+    update.package = added->ref.id;
+  }
+  update.change = [settings = std::move(request.settings),
+                   layers = std::move(layers)](model::FunctionConfig& config) -> Result<> {
+    apply_settings(settings, layers, config);
+    return {};
+  };
+  std::function<Result<VersionPointer>(catalog::Catalog&)> change =
+      [name = function.name, update = std::move(update)](catalog::Catalog& catalog) {
+        return catalog.update_function(name, update);
       };
   auto version = co_await call.mutate(std::move(change));
   if (!version) co_return respond(refuse_package(version.error()));

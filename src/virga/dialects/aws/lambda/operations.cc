@@ -12,7 +12,7 @@ constexpr std::size_t kCodeBody = 70'167'211;
 constexpr std::size_t kPayload = 8 << 20;
 
 // clang-format off
-constexpr std::array<Operation, 85> kOperations = {{
+constexpr std::array<Operation, 86> kOperations = {{
     {"AddLayerVersionPermission", "POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "", kSmallBody, nullptr},
     {"AddPermission", "POST", "/2015-03-31/functions/{FunctionName}/policy", "", kSmallBody, add_permission},
     {"CheckpointDurableExecution", "POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "", kSmallBody, nullptr},
@@ -33,6 +33,7 @@ constexpr std::array<Operation, 85> kOperations = {{
     {"DeleteFunctionUrlConfig", "DELETE", "/2021-10-31/functions/{FunctionName}/url", "", kSmallBody, delete_function_url_config},
     {"DeleteLayerVersion", "DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "", kSmallBody, delete_layer_version},
     {"DeleteProvisionedConcurrencyConfig", "DELETE", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "", kSmallBody, nullptr},
+    {"DeployFunction", "PUT", "/2015-03-31/functions/{FunctionName}/deployment", "", kCodeBody, deploy_function},
     {"GetAccountSettings", "GET", "/2016-08-19/account-settings", "", kSmallBody, get_account_settings},
     {"GetAlias", "GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "", kSmallBody, get_alias},
     {"GetCapacityProvider", "GET", "/2025-11-30/capacity-providers/{CapacityProviderName}", "", kSmallBody, nullptr},

@@ -20,7 +20,7 @@ struct Operation {
   io::Task<http::Response> (*handler)(Call);  // null: known, and not built yet
 };
 
-// All 85 operations of botocore's model lambda/2015-03-31, by name.
+// All 85 operations of botocore's model lambda/2015-03-31, by name, and one of Virga's own: DeployFunction.
 std::span<const Operation> operations();
 
 // The operations that are built, one function each, in the file of their resource.
@@ -29,6 +29,7 @@ io::Task<http::Response> get_function(Call call);
 io::Task<http::Response> get_function_configuration(Call call);
 io::Task<http::Response> update_function_code(Call call);
 io::Task<http::Response> update_function_configuration(Call call);
+io::Task<http::Response> deploy_function(Call call);
 io::Task<http::Response> delete_function(Call call);
 io::Task<http::Response> list_functions(Call call);
 io::Task<http::Response> publish_version(Call call);
