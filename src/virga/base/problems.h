@@ -64,6 +64,7 @@ inline constexpr Problem kFunctionName{42, ErrorCode::InvalidArgument, "the name
 inline constexpr Problem kDeployFailed{43, ErrorCode::Conflict, "the deployment failed"};
 inline constexpr Problem kDeployTooSlow{44, ErrorCode::Conflict, "the deployment does not end"};
 inline constexpr Problem kPackageDamaged{45, ErrorCode::DataLoss, "a stored package is damaged"};
+inline constexpr Problem kTooManyWatches{46, ErrorCode::ResourceExhausted, "changes of files cannot be watched"};
 }  // namespace problem
 // clang-format on
 

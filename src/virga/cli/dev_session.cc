@@ -20,7 +20,7 @@ constexpr std::array kColours = {Style::Cyan, Style::Magenta, Style::Blue, Style
 
 DevSession::DevSession(Parts parts)
     : parts_(std::move(parts)), client_(parts_.loop, client_options()), tasks_(parts_.loop) {
-  for (auto& manifest : parts_.functions) functions_.push_back({std::move(manifest), {}, {}, {}});
+  for (auto& manifest : parts_.functions) functions_.push_back({.manifest = std::move(manifest)});
 }
 
 Client::Options DevSession::client_options() const {
@@ -33,13 +33,18 @@ Client::Options DevSession::client_options() const {
 }
 
 void DevSession::start() {
+  // Before the first deployment, so that no change after it goes unseen.
+  if (auto watched = watch_folders(); !watched) report_failure(parts_.folder, watched.error());
   tasks_.add(run());
 }
 
 void DevSession::stop() {
   stopping_ = true;
   client_.close();
-  for (auto& reader : readers_) reader->close();
+  if (watch_) watch_->close();
+  for (auto& reader : readers_) {
+    if (reader) reader->close();
+  }
 }
 
 io::Task<void> DevSession::join() {
@@ -58,16 +63,23 @@ io::Task<void> DevSession::run() {
   } else {
     print_banner();
   }
-  for (std::size_t i = 0; i < functions_.size(); ++i) {
-    readers_.push_back(std::make_unique<Client>(parts_.loop, client_options()));
-    if (functions_[i].deployed) tasks_.add(show_logs(i));
-  }
+  for (std::size_t i = 0; i < functions_.size(); ++i) add_reader(i);
+  if (watch_) tasks_.add(follow_changes());
+}
+
+// Shows its logs from here on, once it is deployed.
+void DevSession::add_reader(std::size_t index) {
+  if (readers_.size() <= index) readers_.resize(index + 1);
+  if (!functions_[index].deployed || readers_[index]) return;
+  readers_[index] = std::make_unique<Client>(parts_.loop, client_options());
+  tasks_.add(show_logs(index));
 }
 
 io::Task<void> DevSession::deploy_one(Function& function) {
   auto deployed = co_await deploy(client_, function.manifest, Publish::No);
   if (deployed) {
     function.deployed = std::move(*deployed);
+    function.failure.clear();
   } else {
     function.failure = deployed.error().message();
   }
@@ -163,7 +175,7 @@ void DevSession::print_banner() const {
   out.write("\n" + out.style(Style::Dim, "Use any AWS client:") + "\n");
   out.line("  export AWS_ENDPOINT_URL=" + parts_.server.url());
   out.line("  export AWS_ACCESS_KEY_ID=virga AWS_SECRET_ACCESS_KEY=virga AWS_DEFAULT_REGION=us-east-1");
-  out.line("\n" + out.style(Style::Dim, "Logs follow; Ctrl-C stops everything."));
+  out.line("\n" + out.style(Style::Dim, "Logs follow, and what changes is deployed again; Ctrl-C stops everything."));
 }
 
 void DevSession::print_json() const {

@@ -1,12 +1,16 @@
 #pragma once
 
-#include <map>
+#include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "virga/cli/client.h"
 #include "virga/cli/deployment.h"
+#include "virga/cli/folder_watch.h"
 #include "virga/cli/log_reader.h"
 #include "virga/cli/manifest.h"
 #include "virga/cli/verbs.h"
@@ -19,7 +23,8 @@ namespace virga::cli {
 enum class Output { Text, Json };
 
 // What `virga dev` does beside serving: deploys the folder's functions into the server through its own API, calls each
-// once, says how to go on, and shows their logs. One loop, the server's; everything given outlives it.
+// once, says how to go on, shows their logs, and deploys again what changes. One loop, the server's; everything given
+// outlives it.
 class DevSession {
  public:
   struct Parts {
@@ -28,6 +33,8 @@ class DevSession {
     Console& console;
     Output output = Output::Text;
     std::string data;
+    std::string folder;                                           // what `functions` were read from
+    std::function<Result<std::vector<FunctionManifest>>()> read;  // reads them again
     std::vector<FunctionManifest> functions;
   };
   explicit DevSession(Parts parts);
@@ -49,11 +56,23 @@ class DevSession {
     std::optional<Deployed> deployed;
     std::string failure;  // why it is not deployed
     FirstCall call;
+    bool is_removed = false;  // from the folder; it still answers
   };
 
   io::Task<void> run();
   io::Task<void> deploy_one(Function& function);
   io::Task<void> call_one(Function& function);
+  void add_reader(std::size_t index);
+
+  // dev_changes.cc
+  Result<> watch_folders();
+  io::Task<void> follow_changes();
+  io::Task<void> apply(std::set<std::string> changed);
+  io::Task<void> redeploy(std::size_t index);
+  bool concerns(const std::set<std::string>& changed, const FunctionManifest& manifest) const;
+  void report(const Function& function);
+  void report_failure(const std::string& subject, const Error& error);
+  void report_removed(const Function& function);
   io::Task<void> show_logs(std::size_t index);
   Client::Options client_options() const;
 
@@ -63,9 +82,10 @@ class DevSession {
   void print_entry(std::size_t index, const LogEntry& entry);
 
   Parts parts_;
-  std::vector<Function> functions_;
+  std::deque<Function> functions_;  // they stay where they are while others are added
   Client client_;
   std::vector<std::unique_ptr<Client>> readers_;  // one connection for each function's logs
+  std::unique_ptr<FolderWatch> watch_;            // null: changes cannot be watched
   io::TaskGroup tasks_;
   bool stopping_ = false;
 };

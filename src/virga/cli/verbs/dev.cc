@@ -58,16 +58,19 @@ class Dev final : public Verb {
     VIRGA_TRY_ASSIGN(auto signals, io::Signals::create(*loop, {SIGINT, SIGTERM}));
     VIRGA_TRY_ASSIGN(auto server, start(*loop, std::move(options)));
     auto output = shared_.json ? Output::Json : Output::Text;
-    DevSession session({*loop, *server, console, output, data, std::move(functions)});
+    auto read = [this] { return find_functions(); };
+    DevSession session({*loop, *server, console, output, data, folder(), read, std::move(functions)});
     io::run_until_done(*loop, serve_until_signal(*loop, signals, *server, session));
     console.out.line(shared_.json ? R"({"event":"stopped"})" : "\nstopped: no process of Virga is left");
     return ExitCode::Ok;
   }
 
  private:
+  std::string folder() const { return folder_.empty() ? "." : folder_; }
+
   // A folder that was named must hold functions; the working directory may.
   Result<std::vector<FunctionManifest>> find_functions() const {
-    auto manifest = read_manifest(folder_.empty() ? "." : folder_);
+    auto manifest = read_manifest(folder());
     if (!manifest) {
       bool has_file = std::filesystem::exists("virga.json");
       if (folder_.empty() && !has_file) return std::vector<FunctionManifest>();
@@ -90,7 +93,8 @@ const char kDevExamples[] =
     "  virga dev\n"
     "  virga dev examples/hello --port 5000\n"
     "\n"
-    "Listens on 127.0.0.1 only. Key id and secret are both `virga`. Ctrl-C stops all of it; a second one at once.\n";
+    "Deploys a function again when its files change. Listens on 127.0.0.1 only. Key id and secret are both `virga`. "
+    "Ctrl-C stops all of it; a second one at once.\n";
 
 std::unique_ptr<Verb> make_dev() {
   return std::make_unique<Dev>();
