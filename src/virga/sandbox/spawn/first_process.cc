@@ -224,13 +224,15 @@ const char* become_program(Launch& launch) {
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> list;
+  list.reserve(texts.size() + 1);
   for (const auto& text : texts) list.push_back(const_cast<char*>(text.c_str()));
   list.push_back(nullptr);
   return list;
 }
 
 Result<> start_program(Launch& launch) {
-  pid_t program = ::vfork();
+  // The child shares `launch`, so that the step that failed can be told; a fork would also copy the page tables.
+  pid_t program = ::vfork();  // NOLINT(bugprone-unsafe-functions)
   if (program == 0) {
     launch.failed_step = become_program(launch);
     launch.failure = errno;

@@ -48,7 +48,11 @@ void send_kill(const os::Descriptor& process) {
 }  // namespace
 
 Spawner::Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop, Cgroups* cgroups, Settings settings)
-    : daemon_(std::move(daemon)), ground_(ground), workshop_(workshop), cgroups_(cgroups), settings_(settings) {}
+    : daemon_(std::move(daemon)),
+      ground_(ground),
+      workshop_(workshop),
+      cgroups_(cgroups),
+      settings_(std::move(settings)) {}
 
 Result<> Spawner::prepare() {
   epoll_ = os::Descriptor(::epoll_create1(EPOLL_CLOEXEC));
@@ -216,7 +220,7 @@ void Spawner::serve_pending() {
     if (ready == sandboxes_.end()) break;
     Pending pending = std::move(pending_.front());
     pending_.pop_front();
-    assign(*ready->second, std::move(pending));
+    assign(*ready->second, pending);
   }
   std::size_t preparing = pending_.empty() ? 0 : count(State::Preparing);
   while (preparing < std::min(pending_.size(), kMostPreparing)) {
@@ -230,7 +234,7 @@ void Spawner::serve_pending() {
   }
 }
 
-void Spawner::assign(Sandbox& sandbox, Pending pending) {
+void Spawner::assign(Sandbox& sandbox, const Pending& pending) {
   std::uint64_t id = pending.request.spec.id;
   sandbox.arrival = pending.arrival;
   if (auto given = give_order(sandbox, pending); !given) {
@@ -295,6 +299,7 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
   std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
   bytes += pending.bytes;
   std::vector<int> descriptors;
+  descriptors.reserve(pending.channels.size() + trees.size());
   for (const auto& channel : pending.channels) descriptors.push_back(channel.get());
   for (const auto& tree : trees) descriptors.push_back(tree.get());
   return os::send_message(sandbox.blank.socket, bytes, descriptors);

@@ -82,7 +82,7 @@ class Spawner {
   void serve_pending();
   Result<> connect(Sandbox& sandbox);
   Result<> add_blank();
-  void assign(Sandbox& blank, Pending pending);
+  void assign(Sandbox& blank, const Pending& pending);
   Result<> give_order(Sandbox& sandbox, const Pending& pending);
   void read_reports(Sandbox& sandbox);
   void on_report(Sandbox& sandbox, const BlankReport& report, std::vector<os::Descriptor> descriptors);
