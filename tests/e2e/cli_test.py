@@ -95,6 +95,8 @@ class Usage(unittest.TestCase):
             self.refuse("name is required", "invoke")
             self.refuse("--payload", "invoke", "f", "--payload", "{}", "--file", "x")
             self.refuse("the payload is no JSON", "invoke", "f", "--payload", "{")
+            self.refuse("--payload", "invoke", "f", "{}", "--payload", "{}")
+            self.refuse("the payload is no JSON", "invoke", "f", "{")
             self.refuse("nowhere.json", "invoke", "f", "--file", "nowhere.json")
             self.refuse("asks for TLS", "list", "--endpoint", "https://localhost")
             self.refuse("'localhost:4600' does not begin with http://", "list", "--endpoint", "localhost:4600")
@@ -171,7 +173,7 @@ class Verbs(unittest.TestCase):
         self.assertEqual(published["functions"][0]["change"], "updated")
         self.assertEqual(published["functions"][0]["version"], "1")
 
-        self.assertEqual(self.run_verb("invoke", "greet", "--payload", '{"name":"Ada"}').stdout, '{"hello": "Ada"}\n')
+        self.assertEqual(self.run_verb("invoke", "greet", '{"name":"Ada"}').stdout, '{"hello": "Ada"}\n')
         piped = self.run_verb("invoke", "greet", "--file", "-", "--qualifier", "1", stdin='{"name":"Bob"}')
         self.assertEqual(json.loads(piped.stdout), {"hello": "Bob"})
         logged = self.run_verb("invoke", "greet", "--log", "--explain", "--payload", '{"name":"Eve"}')

@@ -19,7 +19,7 @@ constexpr auto kFooter =
     "Examples:\n"
     "  virga dev examples/hello             a development server with one function\n"
     "  virga deploy ./my-function           send a folder to a server\n"
-    "  virga invoke hello --payload '{}'    call it\n"
+    "  virga invoke hello '{}'              call it\n"
     "\n"
     "Exit codes: 0 done; 1 it failed; 2 the command line or a file it names is wrong; 3 no Virga answers.\n"
     "Environment: VIRGA_ENDPOINT, VIRGA_ACCESS_KEY_ID, VIRGA_SECRET_ACCESS_KEY (else their AWS_ names), VIRGA_DATA, "

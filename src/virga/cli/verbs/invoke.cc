@@ -28,10 +28,12 @@ class Invoke final : public ClientVerb {
  protected:
   void declare_own(CLI::App& app) override {
     app.add_option("name", name_, "the function; NAME:QUALIFIER and ARNs work too")->type_name("NAME")->required();
-    auto* payload = app.add_option("--payload", payload_, "the event, as JSON; {} unless given")->type_name("JSON");
+    auto* event = app.add_option("event", payload_, "the event, as JSON; {} unless given")->type_name("EVENT");
+    auto* payload = app.add_option("--payload", payload_, "the event, as for other Lambda clients")->type_name("JSON");
     auto* file =
         app.add_option("--file,-f", file_, "read the event from a file; - is the standard input")->type_name("FILE");
-    payload->excludes(file);
+    payload->excludes(file)->excludes(event);
+    event->excludes(file);
     auto* is_async = app.add_flag("--async", async_, "do not wait for the answer");
     app.add_option("--qualifier", qualifier_, "a version or an alias")->type_name("Q");
     auto* log = app.add_flag("--log", log_, "print what the call wrote, on standard error");
@@ -177,7 +179,7 @@ class Invoke final : public ClientVerb {
 }  // namespace
 
 const char kInvokeExamples[] =
-    "  virga invoke hello --payload '{\"name\": \"Ada\"}'\n"
+    "  virga invoke hello '{\"name\": \"Ada\"}'\n"
     "  virga invoke hello --file event.json --log --explain\n"
     "  echo '{}' | virga invoke hello --file - | jq .message\n"
     "\n"
