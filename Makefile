@@ -25,7 +25,7 @@ bench: ## measure against programs people know; OPTIONS='--rows NAME' for some
 	@tools/build release virga virga-load virga-sandbox-run
 	@python3 bench/run.py $(OPTIONS)
 
-lint: ## layers, sizes, headers, words, format, clang-tidy
+lint: ## layers, sizes, headers, words, error pages, format, clang-tidy
 	@tools/setup build test lint
 	@tools/lint/all
 
