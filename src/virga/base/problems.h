@@ -65,6 +65,7 @@ inline constexpr Problem kDeployFailed{43, ErrorCode::Conflict, "the deployment 
 inline constexpr Problem kDeployTooSlow{44, ErrorCode::Conflict, "the deployment does not end"};
 inline constexpr Problem kPackageDamaged{45, ErrorCode::DataLoss, "a stored package is damaged"};
 inline constexpr Problem kTooManyWatches{46, ErrorCode::ResourceExhausted, "changes of files cannot be watched"};
+inline constexpr Problem kStoreKey{47, ErrorCode::DataLoss, "the store-key does not open the records"};
 }  // namespace problem
 // clang-format on
 

@@ -46,7 +46,7 @@ Result<Secret> load_or_make_store_key(const std::string& data_directory) {
   if (text) {
     auto key = from_base64(trim(*text));
     if (key && key->size() == kSize) return Secret(std::move(*key));
-    return fail(ErrorCode::DataLoss,
+    return fail(problem::kStoreKey,
                 file + " is damaged: it must hold " + std::to_string(kSize) +
                     " bytes in Base64; put the file back that was there when this data folder was last in use");
   }

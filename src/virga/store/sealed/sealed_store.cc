@@ -6,6 +6,8 @@
 #include <array>
 #include <memory>
 
+#include "virga/base/problems.h"
+
 namespace virga::store {
 namespace {
 
@@ -144,7 +146,7 @@ class SealedStore final : public Store {
   }
 
   static std::unexpected<Error> damaged(std::string_view key) {
-    return fail(ErrorCode::DataLoss,
+    return fail(problem::kStoreKey,
                 "the record '" + std::string(key) +
                     "' is damaged, or was sealed with another store-key than this data folder has now: "
                     "put the file back that was there when it was written");
