@@ -44,7 +44,9 @@ Result<Secret> load_or_make_store_key(const std::string& data_directory) {
   auto file = data_directory + "/store-key";
   auto text = os::read_file(file);
   if (text) {
-    auto key = from_base64(trim(*text));
+    std::string_view encoded = *text;
+    if (encoded.ends_with('\n')) encoded.remove_suffix(1);
+    auto key = from_base64(trim(encoded));
     if (key && key->size() == kSize) return Secret(std::move(*key));
     return fail(problem::kStoreKey,
                 file + " is damaged: it must hold " + std::to_string(kSize) +
