@@ -1,20 +1,16 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "virga/base/result.h"
 #include "virga/catalog/catalog.h"
+#include "virga/dispatch/instance_maker.h"
 #include "virga/dispatch/invoker.h"
 #include "virga/dispatch/options.h"
 #include "virga/io/loop.h"
 #include "virga/io/task.h"
 #include "virga/ledger/logs.h"
 #include "virga/model/invocation.h"
-#include "virga/runtime/runtimes.h"
-#include "virga/runtime/sandboxes.h"
 #include "virga/telemetry/metrics.h"
 
 namespace virga::dispatch {
@@ -27,8 +23,7 @@ class Dispatcher final : public Invoker {
   struct Parts {
     io::Loop& loop;
     catalog::Catalog& catalog;
-    runtime::Sandboxes& sandboxes;
-    const runtime::Runtimes& runtimes;
+    InstanceMaker& maker;
     ledger::Logs& logs;
     metrics::Registry& metrics;
   };

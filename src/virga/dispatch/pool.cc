@@ -8,127 +8,134 @@ namespace virga::dispatch {
 namespace {
 
 using std::chrono::microseconds;
-using std::chrono::milliseconds;
 
-// An instance is given more calls than it can run at once only as long as they take less than this together: one that
-// hangs must not hold many others.
-constexpr double kPrefetchMicroseconds = 500;
-constexpr std::size_t kMaxPrefetch = 32;
-// A first call longer than this is long because of what it does.
-constexpr double kColdRunMicroseconds = 20000;
-// To wake a process costs more than calls as short as this: they go along with one that is busy.
-constexpr double kBurstMicroseconds = 60;
-// How long a call waits before another instance is thought of, if one is there already: queues of short calls come and
-// go within a round of the loop.
-constexpr milliseconds kPatience{10};
 // How long a version whose instance died or hung under several calls gets them one at a time.
 constexpr std::chrono::seconds kDistrust{60};
-// Starts under way at once: more of them on a few cores only make each one slower.
-constexpr std::uint32_t kMaxStarting = 4;
-
-void mean_in(double& mean, double value) {
-  mean = mean == 0 ? value : mean + (value - mean) / 16;
-}
 
 }  // namespace
 
-Pool::Pool(Parts parts, catalog::VersionPointer version, std::function<runtime::InstancePlan()> plan)
+Pool::Pool(Parts parts, catalog::VersionPointer version, std::shared_ptr<Admission::OfFunction> admitted)
     : parts_(parts),
       version_(std::move(version)),
-      plan_(std::move(plan)),
       cells_(parts.figures.of(version_->function)),
+      admitted_(std::move(admitted)),
       queue_timer_(parts.loop) {}
 
 void Pool::submit(runtime::Call& call) {
+  if (stopped_) {
+    refuse(call, *stopped_);
+    return;
+  }
   queue_.push_back(&call);
   pump();
 }
 
-runtime::Instance* Pool::choose() const {
-  runtime::Instance* burst = nullptr;  // busy, and would take this one along at hardly any wait
-  runtime::Instance* idle = nullptr;
-  runtime::Instance* least = nullptr;
-  bool distrusted = parts_.loop.now() < no_prefetch_until_;
-  auto fits = [this, distrusted](double microseconds) {
-    return run_time_ == 0 || distrusted ? 0
-                                        : std::min(static_cast<std::size_t>(microseconds / run_time_), kMaxPrefetch);
-  };
-  auto burst_depth = fits(kBurstMicroseconds);
-  for (const auto& owned : instances_) {
-    auto& instance = *owned;
-    if (instance.state() != runtime::Instance::State::Ready) continue;
-    if (instance.in_flight() == 0) {
-      // The first ones do the work, so that the others grow old and are ended.
-      if (idle == nullptr) idle = &instance;
-      continue;
-    }
-    if (!instance.can_prefetch()) continue;
-    if (burst == nullptr && instance.in_flight() < burst_depth) burst = &instance;
-    if (least == nullptr || instance.in_flight() < least->in_flight()) least = &instance;
+Lineup::Member* Pool::next_in_line() const {
+  bool is_distrusted = parts_.loop.now() < no_prefetch_until_;
+  if (!is_distrusted) {
+    if (auto* busy = lineup_.fullest_below(burst_depth(run_time_))) return busy;
   }
-  if (burst != nullptr) return burst;
-  if (idle != nullptr) return idle;
-  return least != nullptr && least->in_flight() < fits(kPrefetchMicroseconds) ? least : nullptr;
+  if (auto* idle = lineup_.idle()) return idle;
+  auto* busy = is_distrusted ? nullptr : lineup_.least_busy();
+  return busy != nullptr && busy->depth < prefetch_depth(run_time_) ? busy : nullptr;
+}
+
+Pool::Place* Pool::choose() {
+  while (auto* next = next_in_line()) {
+    auto& place = static_cast<Place&>(*next);
+    if (place.instance->state() == runtime::AnyInstance::State::Ready) return &place;
+    lineup_.remove(place);  // it began to end by itself
+  }
+  return nullptr;
+}
+
+void Pool::lend(Place& place, runtime::Call& call) {
+  if (place.calls++ == 0) ++busy_;
+  line_up(place);
+  place.instance->give(call);
+}
+
+void Pool::line_up(Place& place) {
+  if (place.instance->state() != runtime::AnyInstance::State::Ready) {
+    lineup_.remove(place);
+  } else if (place.calls == 0 || place.instance->can_prefetch()) {
+    lineup_.put(place, place.calls);
+  } else {
+    lineup_.remove(place);
+  }
+}
+
+void Pool::end(Place& place) {
+  lineup_.remove(place);
+  place.instance->kill();
 }
 
 void Pool::pump() {
   while (!queue_.empty()) {
-    auto* instance = choose();
-    if (instance == nullptr) break;
+    auto* place = choose();
+    if (place == nullptr) break;
     auto* call = queue_.front();
     queue_.pop_front();
-    instance->give(*call);
+    lend(*place, *call);
   }
-  while (wants_more()) {
+  while (!queue_.empty() && wants_another(demand())) {
     if (!parts_.budget.take_place()) break;
     start_one();
   }
-  if (!queue_.empty()) watch_queue();
+  if (!queue_.empty()) {
+    watch_queue();
+  } else if (retired_) {
+    end_idle(SteadyTime::max());
+  }
 }
 
-bool Pool::wants_more() const {
-  if (queue_.empty() || starting_ >= kMaxStarting || starting_ >= queue_.size()) return false;
-  auto serving = instances_.size();
-  if (serving == starting_) return true;
-  if (run_time_ == 0) return false;  // the first call still runs: watch_queue() looks again
-  if (parts_.loop.now() - queue_.front()->arrived < kPatience) return false;
-  // The last one in the queue waits this long without another instance; that must be longer than a start takes.
-  double wait = static_cast<double>(queue_.size()) * run_time_ / static_cast<double>(serving);
-  return wait > start_time_;
+Demand Pool::demand() const {
+  Demand demand;
+  demand.queued = queue_.size();
+  demand.instances = places_.size();
+  demand.starting = starting_;
+  demand.oldest_wait = parts_.loop.now() - queue_.front()->arrived;
+  demand.run_time = run_time_;
+  demand.start_time = start_time_;
+  return demand;
 }
 
 void Pool::start_one() {
-  instances_.push_back(
-      std::make_unique<runtime::Instance>(parts_.loop, parts_.sandboxes, plan_(), static_cast<InstanceOwner&>(*this)));
+  auto& place = *places_.emplace_back(std::make_unique<Place>(*this));
+  place.instance = parts_.maker.make(version_, place);
   ++starting_;
-  parts_.lives.add(live(shared_from_this(), instances_.back().get()));
+  parts_.lives.add(live(shared_from_this(), &place));
 }
 
-io::Task<void> Pool::live(std::shared_ptr<Pool> pool, runtime::Instance* instance) {
-  auto end = co_await instance->run();
+io::Task<void> Pool::live(std::shared_ptr<Pool> pool, Place* place) {
+  auto end = co_await place->instance->run();
   pool->parts_.budget.give_place_back();
-  pool->instance_ended(instance, std::move(end));
+  pool->ended(*place, std::move(end));
 }
 
-void Pool::instance_ready(runtime::Instance& instance) {
+void Pool::ready(Place& place) {
   --starting_;
-  auto phases = instance.start_phases();
-  mean_in(start_time_, static_cast<double>((phases.start + phases.boot + phases.init).count()));
+  auto phases = place.instance->start_phases();
+  start_time_.add(phases.start + phases.boot + phases.init);
+  place.idle_since = parts_.loop.now();
+  line_up(place);
   pump();
-  if (retired_ && instance.in_flight() == 0) instance.kill();
 }
 
-void Pool::instance_finished(runtime::Instance& instance, runtime::Call& call) {
-  // The first call of an instance runs code that is not warm yet, and says little about the next ones.
-  auto run_time = static_cast<double>(call.outcome.phases.run.count());
-  if (!call.outcome.is_cold() || run_time > kColdRunMicroseconds) mean_in(run_time_, std::max<double>(1, run_time));
+void Pool::finished(Place& place, runtime::Call& call) {
+  auto run_time = call.outcome.phases.run;
+  if (!call.outcome.is_cold() || is_telling(run_time)) run_time_.add(run_time);
+  if (--place.calls == 0) {
+    --busy_;
+    place.idle_since = parts_.loop.now();
+  }
   record(call);
   call.done.set();
-  if (!queue_.empty()) pump();
-  if (retired_ && instance.in_flight() == 0) instance.kill();
+  line_up(place);
+  if (!queue_.empty() || retired_) pump();
 }
 
-void Pool::instance_logged(runtime::Instance&, std::string lines) {
+void Pool::logged(std::string lines) {
   ledger::LogRecord log;
   log.time = parts_.loop.clock().wall();
   log.version = version_->number.text();
@@ -136,11 +143,17 @@ void Pool::instance_logged(runtime::Instance&, std::string lines) {
   parts_.logs.append(version_->function, std::move(log));
 }
 
-void Pool::instance_ended(runtime::Instance* instance, runtime::Instance::End end) {
+void Pool::ended(Place& place, runtime::AnyInstance::End end) {
   if (!end.was_ready) --starting_;
-  std::erase_if(instances_, [instance](const auto& owned) { return owned.get() == instance; });
+  if (place.calls > 0) --busy_;
+  lineup_.remove(place);
+  std::erase_if(places_, [&place](const auto& owned) { return owned.get() == &place; });
   if (end.is_uncertain) no_prefetch_until_ = parts_.loop.clock().steady() + kDistrust;
   for (auto call = end.unstarted.rbegin(); call != end.unstarted.rend(); ++call) {
+    if (stopped_) {
+      refuse(**call, *stopped_);
+      continue;
+    }
     parts_.figures.count_retry();
     queue_.push_front(*call);
   }
@@ -148,26 +161,27 @@ void Pool::instance_ended(runtime::Instance* instance, runtime::Instance::End en
     log::error("instance not started", {{"function", version_->function}, {"error", *end.refusal}});
   }
   if (end.failure || end.refusal) {
-    // Whoever waits for a start learns why it failed; the next call tries again.
-    bool others_serve = std::any_of(instances_.begin(), instances_.end(), [](const auto& other) {
-      return other->state() == runtime::Instance::State::Ready;
+    bool others_serve = std::any_of(places_.begin(), places_.end(), [](const auto& other) {
+      return other->instance->state() == runtime::AnyInstance::State::Ready;
     });
-    if (!others_serve) {
-      auto waiting = std::exchange(queue_, {});
-      bool first = true;
-      for (auto* call : waiting) {
-        if (end.refusal) {
-          refuse(*call, Error(ErrorCode::Unavailable, end.refusal->message()));
-        } else {
-          auto outcome = *end.failure;
-          if (!first) outcome.phases = {};
-          first = false;
-          complete(*call, std::move(outcome));
-        }
-      }
-    }
+    if (!others_serve) answer_waiting(end);
   }
   pump();
+}
+
+// Whoever waits for a start learns why it failed; the next call tries again.
+void Pool::answer_waiting(const runtime::AnyInstance::End& end) {
+  bool is_first = true;
+  for (auto* call : std::exchange(queue_, {})) {
+    if (end.refusal) {
+      refuse(*call, Error(ErrorCode::Unavailable, end.refusal->message()));
+      continue;
+    }
+    auto outcome = *end.failure;
+    if (!is_first) outcome.phases = {};  // one start is shown once
+    is_first = false;
+    complete(*call, std::move(outcome));
+  }
 }
 
 void Pool::complete(runtime::Call& call, model::Outcome outcome) {
@@ -209,25 +223,26 @@ void Pool::record(runtime::Call& call) {
 
 void Pool::watch_queue() {
   if (queue_timer_.running()) return;
-  queue_timer_.start(io::Deadline::in(parts_.loop, kPatience), [this] {
-    auto now = parts_.loop.clock().steady();
-    while (!queue_.empty() && queue_.front()->arrived + parts_.max_queue_wait <= now) {
-      auto* call = queue_.front();
-      queue_.pop_front();
-      refuse(*call,
-             Error(ErrorCode::Unavailable, "no instance of '" + version_->function.text() + "' was free within " +
-                                               std::to_string(parts_.max_queue_wait.count()) + " ms"));
-    }
-    // A call that runs for long has no outcome yet to learn from: its age so far counts.
-    learn_from_running(now);
-    if (!queue_.empty()) pump();
-  });
+  queue_timer_.start(io::Deadline::in(parts_.loop, kPatience), [this] { look_at_queue(); });
+}
+
+void Pool::look_at_queue() {
+  auto now = parts_.loop.clock().steady();
+  while (!queue_.empty() && queue_.front()->arrived + parts_.max_queue_wait <= now) {
+    auto* call = queue_.front();
+    queue_.pop_front();
+    refuse(*call, Error(ErrorCode::Unavailable, "no instance of '" + version_->function.text() + "' was free within " +
+                                                    std::to_string(parts_.max_queue_wait.count()) + " ms"));
+  }
+  // A call that runs for long has no outcome yet to learn from: its age so far counts.
+  learn_from_running(now);
+  if (!queue_.empty()) pump();
 }
 
 void Pool::learn_from_running(SteadyTime now) {
-  for (const auto& instance : instances_) {
-    auto age = static_cast<double>(std::chrono::duration_cast<microseconds>(instance->head_age(now)).count());
-    if (age > run_time_ && age > static_cast<double>(microseconds(kPatience).count())) mean_in(run_time_, age);
+  for (const auto& place : places_) {
+    auto age = std::chrono::duration_cast<microseconds>(place->instance->head_age(now));
+    if (age > kPatience && static_cast<double>(age.count()) > run_time_.microseconds()) run_time_.add(age);
   }
 }
 
@@ -237,37 +252,31 @@ void Pool::retire() {
 }
 
 void Pool::stop(const Error& why) {
-  retired_ = true;
+  stopped_ = why;
   for (auto* call : std::exchange(queue_, {})) refuse(*call, why);
-  for (auto& instance : instances_) instance->kill();
+  for (auto& place : places_) end(*place);
 }
 
 void Pool::end_idle(SteadyTime idle_before) {
-  for (auto& instance : instances_) {
-    bool is_idle = instance->state() == runtime::Instance::State::Ready && instance->in_flight() == 0;
-    if (is_idle && instance->idle_since() < idle_before) instance->kill();
+  for (auto& place : places_) {
+    if (place->depth == 0 && place->idle_since < idle_before) end(*place);
   }
 }
 
-runtime::Instance* Pool::longest_idle() const {
-  runtime::Instance* oldest = nullptr;
-  for (const auto& instance : instances_) {
-    if (instance->state() != runtime::Instance::State::Ready || instance->in_flight() > 0) continue;
-    if (oldest == nullptr || instance->idle_since() < oldest->idle_since()) oldest = instance.get();
+std::optional<SteadyTime> Pool::longest_idle() const {
+  std::optional<SteadyTime> oldest;
+  for (const auto& place : places_) {
+    if (place->depth == 0 && (!oldest || place->idle_since < *oldest)) oldest = place->idle_since;
   }
   return oldest;
 }
 
-std::uint32_t Pool::idle() const {
-  return static_cast<std::uint32_t>(std::count_if(instances_.begin(), instances_.end(), [](const auto& instance) {
-    return instance->state() == runtime::Instance::State::Ready && instance->in_flight() == 0;
-  }));
-}
-
-std::uint32_t Pool::busy() const {
-  return static_cast<std::uint32_t>(std::count_if(instances_.begin(), instances_.end(), [](const auto& instance) {
-    return instance->state() != runtime::Instance::State::Starting && instance->in_flight() > 0;
-  }));
+void Pool::end_longest_idle() {
+  Place* oldest = nullptr;
+  for (const auto& place : places_) {
+    if (place->depth == 0 && (oldest == nullptr || place->idle_since < oldest->idle_since)) oldest = place.get();
+  }
+  if (oldest != nullptr) end(*oldest);
 }
 
 }  // namespace virga::dispatch

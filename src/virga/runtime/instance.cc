@@ -95,7 +95,6 @@ io::Task<Instance::End> Instance::run() {
     if (said_ready_ && state_ == State::Starting) {
       state_ = State::Ready;
       was_ready_ = true;
-      idle_since_ = loop_.clock().steady();
       sandboxes_.end_init(sandbox_);
       owner_.instance_ready(*this);
     } else {
@@ -333,11 +332,7 @@ void Instance::finish_head(model::Fault fault, std::string_view payload) {
     call.log.insert(0, std::exchange(idle_log_, {}));
   }
   head_started_ = now;
-  if (in_flight_.empty()) {
-    idle_since_ = now;
-  } else {
-    in_flight_.front()->started = now;
-  }
+  if (!in_flight_.empty()) in_flight_.front()->started = now;
   bool wants_exact = call.invocation.log_tail == model::LogTail::Wanted || peak_memory_ == 0;
   if (wants_exact && is_started_ && !exit_) {
     tasks_.add(finish_with_memory(call));

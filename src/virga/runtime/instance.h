@@ -14,6 +14,7 @@
 #include "virga/io/task_group.h"
 #include "virga/model/function.h"
 #include "virga/model/invocation.h"
+#include "virga/runtime/any_instance.h"
 #include "virga/runtime/call.h"
 #include "virga/runtime/contracts/frames_channel.h"
 #include "virga/runtime/contracts/runtime_api.h"
@@ -23,20 +24,6 @@
 #include "virga/runtime/sandboxes.h"
 
 namespace virga::runtime {
-
-class Instance;
-
-// Who lends calls to instances. Called on the loop; it may give calls from within, and must not destroy the instance.
-class InstanceOwner {
- public:
-  virtual ~InstanceOwner() = default;
-  // The code is loaded: calls may be given.
-  virtual void instance_ready(Instance& instance) = 0;
-  // A call is done: its outcome is complete and `done` is set. There is room for another.
-  virtual void instance_finished(Instance& instance, Call& call) = 0;
-  // Lines written outside of any call.
-  virtual void instance_logged(Instance& instance, std::string lines) = 0;
-};
 
 // Everything an instance is started with. A value.
 struct InstancePlan {
@@ -48,45 +35,21 @@ struct InstancePlan {
 };
 
 // One sandboxed process that serves one version: starts it, speaks its contract, holds it to its timeouts, and ends it.
-// One loop. `run` is its whole life: add it to a task group; the instance is destroyed after it has ended.
-class Instance final : public ContractSink {
+class Instance final : public AnyInstance, public ContractSink {
  public:
-  enum class State { Starting, Ready, Ending };
-  // How a life ended.
-  struct End {
-    bool was_ready = false;
-    // Set when it ended before it was ready, for those who wait for it: fault, payload, phases.
-    std::optional<model::Outcome> failure;
-    // The sandbox could not be made at all: nothing the function did.
-    std::optional<Error> refusal;
-    // Calls it had been given and not answered, in their order: they run elsewhere, and this did not count as an
-    // attempt.
-    std::vector<Call*> unstarted;
-    // It died or hung with several calls in its socket. Answers are gathered before they are sent, so which of the
-    // calls it had begun is not known: they must run again one at a time, and then the guilty one is alone.
-    bool is_uncertain = false;
-  };
-
   Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner);
   ~Instance() override;
 
-  io::Task<End> run();
-  // Only when Ready. More than one: the next ones wait in the process's socket (frames only).
-  void give(Call& call);
-  // Ends it: at once, failing what runs.
-  void kill();
+  io::Task<End> run() override;
+  void give(Call& call) override;
+  void kill() override;
 
-  State state() const { return state_; }
-  std::size_t in_flight() const { return in_flight_.size(); }
-  // Whether calls may be given while one runs.
-  bool can_prefetch() const { return speaks_frames_; }
-  SteadyTime idle_since() const { return idle_since_; }
-  // How long the call that runs has been running; 0 when none does.
-  SteadyTime::duration head_age(SteadyTime now) const {
+  State state() const override { return state_; }
+  bool can_prefetch() const override { return speaks_frames_; }
+  SteadyTime::duration head_age(SteadyTime now) const override {
     return in_flight_.empty() ? SteadyTime::duration::zero() : now - head_started_;
   }
-  model::Phases start_phases() const { return start_phases_; }
-  const model::Version& version() const { return *plan_.version; }
+  model::Phases start_phases() const override { return start_phases_; }
 
  private:
   void contract_ready(Speaker speaker) override;
@@ -143,7 +106,6 @@ class Instance final : public ContractSink {
   std::deque<Call*> in_flight_;     // the first one runs, the others wait in the socket
   std::uint64_t first_number_ = 1;  // of in_flight_.front()
   SteadyTime head_started_;
-  SteadyTime idle_since_;
   io::Timer timeout_;
   model::Phases start_phases_;
   bool first_call_ = true;

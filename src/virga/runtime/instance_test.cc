@@ -23,9 +23,9 @@ using testing::HasSubstr;
 class OneInstance : public InstanceOwner {
  public:
   explicit OneInstance(io::Loop& loop) : ready(loop) {}
-  void instance_ready(Instance&) override { ready.set(); }
-  void instance_finished(Instance&, Call& call) override { call.done.set(); }
-  void instance_logged(Instance&, std::string lines) override { log += lines; }
+  void instance_ready(AnyInstance&) override { ready.set(); }
+  void instance_finished(AnyInstance&, Call& call) override { call.done.set(); }
+  void instance_logged(AnyInstance&, std::string lines) override { log += lines; }
 
   io::Event ready;
   std::string log;

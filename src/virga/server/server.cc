@@ -12,6 +12,7 @@
 #include "virga/deploy/deployer.h"
 #include "virga/dialects/virga/virga_api.h"
 #include "virga/dispatch/dispatcher.h"
+#include "virga/dispatch/sandbox_instances.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
 #include "virga/io/workers.h"
@@ -90,6 +91,7 @@ struct Server::State {
   std::unique_ptr<catalog::Catalog> catalog;
   std::optional<ledger::Logs> logs;
   std::optional<runtime::Runtimes> runtimes;
+  std::optional<dispatch::SandboxInstances> instances;
   std::optional<dispatch::Dispatcher> dispatcher;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Deployer> deployer;
@@ -144,15 +146,13 @@ Result<> Server::State::build() {
   auto host = options.listen == "0.0.0.0" || options.listen == "::" ? std::string("127.0.0.1") : options.listen;
   url = "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
 
+  dispatch::SandboxInstances::Options making;
+  making.platform = {options.region, options.account, url, key.id, key.secret};
+  instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *runtimes, catalog->packages()}, making);
   dispatch::Options dispatching;
-  dispatching.region = options.region;
-  dispatching.account = options.account;
-  dispatching.endpoint = url;
-  dispatching.access_key = key.id;
-  dispatching.secret_key = key.secret;
   dispatching.account_concurrency = options.concurrency;
   dispatching.max_instances = options.max_instances != 0 ? options.max_instances : instances_for_this_machine();
-  dispatcher.emplace(dispatch::Dispatcher::Parts{loop, *catalog, *sandboxes, *runtimes, *logs, metrics}, dispatching);
+  dispatcher.emplace(dispatch::Dispatcher::Parts{loop, *catalog, *instances, *logs, metrics}, dispatching);
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));
   deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker});

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "virga/catalog/packages.h"
+#include "virga/dispatch/instance_maker.h"
+#include "virga/io/loop.h"
+#include "virga/runtime/environment.h"
+#include "virga/runtime/runtimes.h"
+#include "virga/runtime/sandboxes.h"
+
+namespace virga::dispatch {
+
+// Makes instances that run in sandboxes, from the unpacked packages of the catalog. One loop.
+class SandboxInstances final : public InstanceMaker {
+ public:
+  // All of these outlive it.
+  struct Parts {
+    io::Loop& loop;
+    runtime::Sandboxes& sandboxes;
+    const runtime::Runtimes& runtimes;
+    catalog::Packages& packages;
+  };
+  struct Options {
+    runtime::Platform platform;  // as functions see it
+    std::chrono::milliseconds init_timeout{10000};
+  };
+
+  SandboxInstances(Parts parts, Options options) : parts_(parts), options_(std::move(options)) {}
+
+  Result<> can_make(const model::Version& version) const override;
+  std::unique_ptr<runtime::AnyInstance> make(const catalog::VersionPointer& version,
+                                             runtime::InstanceOwner& owner) override;
+
+ private:
+  Parts parts_;
+  Options options_;
+};
+
+}  // namespace virga::dispatch
