@@ -5,6 +5,7 @@
 #include "virga/dispatch/figures.h"
 #include "virga/dispatch/internal/admission.h"
 #include "virga/dispatch/internal/later.h"
+#include "virga/dispatch/internal/memory_budget.h"
 #include "virga/dispatch/pool.h"
 
 namespace virga::dispatch {
@@ -27,12 +28,13 @@ Result<> check_ready(const model::Version& version) {
 
 }  // namespace
 
-struct Dispatcher::State final : InstanceBudget {
+struct Dispatcher::State {
   State(Parts p, Options o, Invoker& self)
       : parts(p),
         options(o),
         figures(p.metrics),
         admission(o.account_concurrency),
+        budget({{o.memory_budget, o.max_instances}, o.idle_time}, figures, &Pool::evict),
         lives(p.loop),
         later(p.loop, self, o.max_waiting_later),
         care(p.loop) {}
@@ -41,6 +43,7 @@ struct Dispatcher::State final : InstanceBudget {
   Options options;
   Figures figures;
   Admission admission;
+  MemoryBudget budget;
   io::TaskGroup lives;  // of instances
   Later later;
   bool is_stopping = false;
@@ -48,29 +51,12 @@ struct Dispatcher::State final : InstanceBudget {
   catalog::Watch watch;
   // By the revision of the version: an update makes a new one. Shared with the lives of the pool's instances.
   std::unordered_map<std::string, std::shared_ptr<Pool>> pools;
-  std::uint32_t instances = 0;
-
-  bool take_place() override {
-    if (instances >= options.max_instances) {
-      // The instance that is idle for longest makes room; its place is free when it has ended.
-      Pool* oldest = nullptr;
-      for (auto& [revision, pool] : pools) {
-        auto idle_since = pool->longest_idle();
-        if (idle_since && (oldest == nullptr || *idle_since < *oldest->longest_idle())) oldest = pool.get();
-      }
-      if (oldest != nullptr) oldest->end_longest_idle();
-      return false;
-    }
-    ++instances;
-    return true;
-  }
-  void give_place_back() override { --instances; }
 
   Result<Pool*> pool_of(const catalog::VersionPointer& version) {
     auto found = pools.find(version->revision.text());
     if (found != pools.end()) return found->second.get();
     VIRGA_TRY(parts.maker.can_make(*version));
-    Pool::Parts pool_parts{parts.loop, parts.maker, *this, parts.logs, figures, lives, options.max_queue_wait};
+    Pool::Parts pool_parts{parts.loop, parts.maker, budget, parts.logs, figures, lives, options.max_queue_wait};
     auto pool = std::make_shared<Pool>(pool_parts, version, admission.of(version->function));
     // A call may come late, for a version that was replaced since it was looked up.
     if (!is_current(*version)) pool->retire();
@@ -96,8 +82,7 @@ struct Dispatcher::State final : InstanceBudget {
   }
 
   void take_care() {
-    auto before = parts.loop.clock().steady() - options.idle_time;
-    for (auto& [revision, pool] : pools) pool->end_idle(before);
+    budget.take_care(parts.loop.clock().steady());
     std::erase_if(pools, [](const auto& entry) { return entry.second->is_retired() && entry.second->is_empty(); });
     admission.sweep();
     care.start(io::Deadline::in(parts.loop, kCareTime), [this] { take_care(); });
@@ -118,6 +103,13 @@ Dispatcher::Dispatcher(Parts parts, Options options) : state_(std::make_unique<S
                       [this] { return static_cast<double>(instances().idle); });
   registry.gauge_from("virga_instances_busy", "Instances that run a call.",
                       [this] { return static_cast<double>(instances().busy); });
+  const auto& keeper = state.budget.keeper();
+  registry.gauge_from("virga_instance_memory_bytes", "Resident memory of all instances, as last measured.",
+                      [&keeper] { return static_cast<double>(keeper.memory().count); });
+  registry.gauge_from("virga_instance_memory_idle_bytes", "The part of it that instances without a call hold.",
+                      [&keeper] { return static_cast<double>(keeper.idle_memory().count); });
+  registry.gauge_from("virga_instance_memory_budget_bytes", "What instances may hold together.",
+                      [&keeper] { return static_cast<double>(keeper.limits().memory.count); });
 }
 
 Dispatcher::~Dispatcher() = default;

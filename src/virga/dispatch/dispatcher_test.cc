@@ -263,19 +263,59 @@ TEST_F(DispatcherTest, ADispatcherThatStoppedNoLongerHearsOfChanges) {
 
 // ---- the machine is shared ----
 
-TEST_F(DispatcherTest, AnIdleInstanceOfAnotherFunctionMakesRoom) {
+TEST_F(DispatcherTest, AnIdleInstanceOfAnotherFunctionMakesRoomAtOnce) {
   Options options;
   options.max_instances = 1;
   make(options);
   call("hello");
   answer_all();
-  auto& other = call("other");
-  for (int i = 0; i < 10 && !other.is_there; ++i) {
-    turn(milliseconds(20));
-    answer_all();
-  }
-  EXPECT_TRUE(other.is_there);
+  call("other");
+  EXPECT_EQ(dispatcher->instances().starting, 1u);
+  answer_all();
+  EXPECT_TRUE(answers.back()->outcome);
   EXPECT_EQ(maker.living.size(), 1u);
+}
+
+TEST_F(DispatcherTest, TheIdleInstanceWhoseLossCostsLeastMakesRoom) {
+  Options options;
+  options.memory_budget = model::mebibytes(300);
+  make(options);
+  // The older one is costlier to have again and smaller.
+  call("hello");
+  maker.newest().become_ready(seconds(2));
+  maker.newest().resident = model::mebibytes(50);
+  answer_all();
+  call("other");
+  maker.newest().become_ready(milliseconds(20));
+  maker.newest().resident = model::mebibytes(230);
+  answer_all();
+  EXPECT_THAT(registry->expose(), AllOf(HasSubstr("virga_instance_memory_bytes 293601280"),
+                                        HasSubstr("virga_instance_memory_idle_bytes 293601280"),
+                                        HasSubstr("virga_instance_memory_budget_bytes 314572800")));
+  (void)catalog.create("third");
+  activate("third");
+  call("third");
+  settle();
+  ASSERT_EQ(maker.living.size(), 2u);
+  EXPECT_EQ(maker.living[0]->resident, model::mebibytes(50)) << "of hello";
+  answer_all();
+  EXPECT_THAT(registry->expose(), HasSubstr("virga_instance_evictions_total{reason=\"room\"} 1"));
+}
+
+TEST_F(DispatcherTest, IdleInstancesGoWhenOthersHaveGrownBeyondTheBudget) {
+  Options options;
+  options.memory_budget = model::mebibytes(300);
+  make(options);
+  call("hello");
+  answer_all();
+  call("other");
+  maker.newest().become_ready();
+  maker.newest().resident = model::mebibytes(299);
+  answer_all();
+  EXPECT_EQ(maker.living.size(), 2u);
+  turn(seconds(6));
+  EXPECT_EQ(maker.living.size(), 1u);
+  EXPECT_THAT(registry->expose(), HasSubstr("virga_instance_evictions_total{reason=\"growth\"} 1"));
 }
 
 TEST_F(DispatcherTest, ABusyInstanceMakesNoRoom) {

@@ -36,6 +36,11 @@ Figures::Figures(metrics::Registry& registry)
                                  "Invocations given to another instance because theirs ended before it began them.")),
       cold_starts_(
           registry.counter("virga_cold_starts_total", "Invocations that waited for an instance's first start.")) {
+  auto& evictions = registry.counters("virga_instance_evictions_total",
+                                      "Idle instances that were ended: to make room for another one, because "
+                                      "instances had grown beyond the memory budget, or idle for too long.",
+                                      {"reason"});
+  evictions_ = {evictions.with({"room"}), evictions.with({"growth"}), evictions.with({"idle"})};
   auto& phases = registry.histograms("virga_invocation_phase_seconds", "Time of invocations by phase.", {"phase"},
                                      metrics::Unit::Seconds, metrics::duration_bounds());
   queue_ = phases.with({"queue"});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "virga/model/invocation.h"
@@ -24,12 +25,21 @@ class Figures {
   void count(const OfFunction& cells, const model::FunctionName& function, const model::Outcome& outcome);
   void count_retry() { requeued_.add(); }
 
+  // Why an idle instance was ended.
+  enum class Eviction {
+    Room,    // another one was to be started
+    Growth,  // the instances had grown beyond the memory budget
+    Idle,    // it had nothing to do for long
+  };
+  void count(Eviction eviction) { evictions_[static_cast<std::size_t>(eviction)]->add(); }
+
  private:
   metrics::Family<metrics::Counter>& invocations_;
   metrics::Family<metrics::Counter>& errors_;
   metrics::Family<metrics::Counter>& throttles_;
   metrics::Counter& requeued_;
   metrics::Counter& cold_starts_;
+  std::array<std::shared_ptr<metrics::Counter>, 3> evictions_;  // by Eviction
   std::shared_ptr<metrics::Histogram> queue_;
   std::shared_ptr<metrics::Histogram> start_;
   std::shared_ptr<metrics::Histogram> init_;

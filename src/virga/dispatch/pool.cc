@@ -51,6 +51,7 @@ Pool::Place* Pool::choose() {
 
 void Pool::lend(Place& place, runtime::Call& call) {
   if (place.calls++ == 0) ++busy_;
+  parts_.budget.lend(place, parts_.loop.now());
   line_up(place);
   place.instance->give(call);
 }
@@ -67,7 +68,13 @@ void Pool::line_up(Place& place) {
 
 void Pool::end(Place& place) {
   lineup_.remove(place);
+  parts_.budget.leave(place);
   place.instance->kill();
+}
+
+void Pool::evict(Kept& kept) {
+  auto& place = static_cast<Place&>(kept);
+  place.pool.end(place);
 }
 
 void Pool::pump() {
@@ -79,13 +86,12 @@ void Pool::pump() {
     lend(*place, *call);
   }
   while (!queue_.empty() && wants_another(demand())) {
-    if (!parts_.budget.take_place()) break;
-    start_one();
+    if (!start_one()) break;
   }
   if (!queue_.empty()) {
     watch_queue();
   } else if (retired_) {
-    end_idle(SteadyTime::max());
+    end_idle();
   }
 }
 
@@ -100,16 +106,20 @@ Demand Pool::demand() const {
   return demand;
 }
 
-void Pool::start_one() {
-  auto& place = *places_.emplace_back(std::make_unique<Place>(*this));
+bool Pool::start_one() {
+  auto made = std::make_unique<Place>(*this);
+  auto& place = *made;
+  place.memory = memory_.count != 0 ? memory_ : std::min(version_->config.memory, parts_.budget.typical_memory());
+  if (!parts_.budget.admit(place, parts_.loop.now())) return false;
+  places_.push_back(std::move(made));
   place.instance = parts_.maker.make(version_, place);
   ++starting_;
   parts_.lives.add(live(shared_from_this(), &place));
+  return true;
 }
 
 io::Task<void> Pool::live(std::shared_ptr<Pool> pool, Place* place) {
   auto end = co_await place->instance->run();
-  pool->parts_.budget.give_place_back();
   pool->ended(*place, std::move(end));
 }
 
@@ -117,7 +127,8 @@ void Pool::ready(Place& place) {
   --starting_;
   auto phases = place.instance->start_phases();
   start_time_.add(phases.start + phases.boot + phases.init);
-  place.idle_since = parts_.loop.now();
+  place.start_cost = microseconds(static_cast<std::int64_t>(start_time_.microseconds()));
+  parts_.budget.set_idle(place, parts_.loop.now());
   line_up(place);
   pump();
 }
@@ -125,9 +136,13 @@ void Pool::ready(Place& place) {
 void Pool::finished(Place& place, runtime::Call& call) {
   auto run_time = call.outcome.phases.run;
   if (!call.outcome.is_cold() || is_telling(run_time)) run_time_.add(run_time);
+  if (auto memory = place.instance->memory(); memory.count != 0) {
+    parts_.budget.set_memory(place, memory);
+    memory_ = memory;
+  }
   if (--place.calls == 0) {
     --busy_;
-    place.idle_since = parts_.loop.now();
+    parts_.budget.set_idle(place, parts_.loop.now());
   }
   record(call);
   call.done.set();
@@ -147,6 +162,7 @@ void Pool::ended(Place& place, runtime::AnyInstance::End end) {
   if (!end.was_ready) --starting_;
   if (place.calls > 0) --busy_;
   lineup_.remove(place);
+  parts_.budget.leave(place);
   std::erase_if(places_, [&place](const auto& owned) { return owned.get() == &place; });
   if (end.is_uncertain) no_prefetch_until_ = parts_.loop.clock().steady() + kDistrust;
   for (auto call = end.unstarted.rbegin(); call != end.unstarted.rend(); ++call) {
@@ -248,7 +264,7 @@ void Pool::learn_from_running(SteadyTime now) {
 
 void Pool::retire() {
   retired_ = true;
-  end_idle(SteadyTime::max());
+  end_idle();
 }
 
 void Pool::stop(const Error& why) {
@@ -257,26 +273,8 @@ void Pool::stop(const Error& why) {
   for (auto& place : places_) end(*place);
 }
 
-void Pool::end_idle(SteadyTime idle_before) {
-  for (auto& place : places_) {
-    if (place->depth == 0 && place->idle_since < idle_before) end(*place);
-  }
-}
-
-std::optional<SteadyTime> Pool::longest_idle() const {
-  std::optional<SteadyTime> oldest;
-  for (const auto& place : places_) {
-    if (place->depth == 0 && (!oldest || place->idle_since < *oldest)) oldest = place->idle_since;
-  }
-  return oldest;
-}
-
-void Pool::end_longest_idle() {
-  Place* oldest = nullptr;
-  for (const auto& place : places_) {
-    if (place->depth == 0 && (oldest == nullptr || place->idle_since < oldest->idle_since)) oldest = place.get();
-  }
-  if (oldest != nullptr) end(*oldest);
+void Pool::end_idle() {
+  while (auto* idle = lineup_.idle()) end(static_cast<Place&>(*idle));
 }
 
 }  // namespace virga::dispatch

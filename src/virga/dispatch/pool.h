@@ -12,21 +12,13 @@
 #include "virga/dispatch/instance_maker.h"
 #include "virga/dispatch/internal/admission.h"
 #include "virga/dispatch/internal/lineup.h"
+#include "virga/dispatch/internal/memory_budget.h"
 #include "virga/dispatch/internal/scaling.h"
 #include "virga/io/loop.h"
 #include "virga/io/task_group.h"
 #include "virga/ledger/logs.h"
 
 namespace virga::dispatch {
-
-// Asked by pools before they start an instance: the machine is shared by all of them.
-class InstanceBudget {
- public:
-  virtual ~InstanceBudget() = default;
-  // Takes one place, ending an idle instance of another pool if need be. False: none is to be had now.
-  virtual bool take_place() = 0;
-  virtual void give_place_back() = 0;
-};
 
 // The instances of one version and the calls that wait for them. One loop. Shared with the lives of its instances,
 // which may outlast its place in the dispatcher.
@@ -36,7 +28,7 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   struct Parts {
     io::Loop& loop;
     InstanceMaker& maker;
-    InstanceBudget& budget;
+    MemoryBudget& budget;
     ledger::Logs& logs;
     Figures& figures;
     io::TaskGroup& lives;  // of instances
@@ -56,11 +48,8 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   void retire();
   // Ends everything at once and refuses what waits.
   void stop(const Error& why);
-  void end_idle(SteadyTime idle_before);
-  // When the instance that is idle for longest became so; nullopt: none is idle.
-  std::optional<SteadyTime> longest_idle() const;
-  // Ends that one.
-  void end_longest_idle();
+  // For the budget: ends the instance of this entry, whichever pool it is of.
+  static void evict(Kept& kept);
 
   bool is_retired() const { return retired_; }
   bool is_empty() const { return places_.empty() && queue_.empty(); }
@@ -70,7 +59,7 @@ class Pool final : public std::enable_shared_from_this<Pool> {
 
  private:
   // One instance and how many calls it has.
-  struct Place final : Lineup::Member, runtime::InstanceOwner {
+  struct Place final : Lineup::Member, Kept, runtime::InstanceOwner {
     explicit Place(Pool& owner) : pool(owner) {}
     void instance_ready(runtime::AnyInstance&) override { pool.ready(*this); }
     void instance_finished(runtime::AnyInstance&, runtime::Call& call) override { pool.finished(*this, call); }
@@ -79,7 +68,6 @@ class Pool final : public std::enable_shared_from_this<Pool> {
     Pool& pool;
     std::unique_ptr<runtime::AnyInstance> instance;
     std::size_t calls = 0;  // lent and not given back
-    SteadyTime idle_since;
   };
 
   void ready(Place& place);
@@ -96,7 +84,8 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   void line_up(Place& place);
   void end(Place& place);
   Demand demand() const;
-  void start_one();
+  bool start_one();  // false: there is no room for it
+  void end_idle();
   void answer_waiting(const runtime::AnyInstance::End& end);
   void refuse(runtime::Call& call, Error error);
   void complete(runtime::Call& call, model::Outcome outcome);
@@ -121,6 +110,7 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   SteadyTime no_prefetch_until_{};
   MeanTime run_time_;    // of recent calls
   MeanTime start_time_;  // of recent starts
+  model::Bytes memory_;  // of the instance that was looked at last; 0: of none yet
 };
 
 }  // namespace virga::dispatch

@@ -16,19 +16,6 @@ using ::testing::ElementsAre;
 using testing::FakeInstance;
 using ::testing::HasSubstr;
 
-class FakeBudget final : public InstanceBudget {
- public:
-  bool take_place() override {
-    ++asked;
-    if (free == 0) return false;
-    --free;
-    return true;
-  }
-  void give_place_back() override { ++free; }
-  int free = 100;
-  int asked = 0;
-};
-
 class PoolTest : public ::testing::Test {
  protected:
   PoolTest() {
@@ -45,13 +32,19 @@ class PoolTest : public ::testing::Test {
     settle();
     EXPECT_EQ(lives.size(), 0u);
     EXPECT_TRUE(pool->is_empty());
-    EXPECT_EQ(budget.free, budget_at_start);
+    EXPECT_EQ(budget.keeper().count(), 0u);
   }
 
   void settle() { testing::settle(*loop); }
   void turn(milliseconds by) {
     clock.turn(by);
     settle();
+  }
+  // Others hold the rest of the memory.
+  void leave_room_for(std::size_t instances) {
+    auto room = instances * budget.typical_memory().count;
+    others.memory.count = budget.keeper().limits().memory.count - budget.keeper().memory().count - room;
+    ASSERT_TRUE(budget.admit(others, loop->now()));
   }
   // In steps short enough for what watches the queue.
   void turn_slowly(milliseconds by) {
@@ -80,7 +73,7 @@ class PoolTest : public ::testing::Test {
   }
   // `count` idle instances, made by calls that hang. The pool has then seen long calls.
   void start_many(std::size_t count) {
-    budget.free = static_cast<int>(count);
+    leave_room_for(count - maker.living.size());
     while (maker.living.size() < count) {
       submit();
       turn_slowly(milliseconds(200));
@@ -88,7 +81,7 @@ class PoolTest : public ::testing::Test {
         if (instance->state() == FakeInstance::State::Starting) instance->become_ready();
       }
     }
-    budget.free = budget_at_start - static_cast<int>(count);
+    budget.leave(others);
     for (auto* instance : maker.living) {
       while (!instance->calls.empty()) instance->answer();
     }
@@ -103,11 +96,11 @@ class PoolTest : public ::testing::Test {
   catalog::testing::HandClock clock;
   std::unique_ptr<io::Loop> loop = io::Loop::create(clock).value();
   testing::FakeInstances maker{*loop};
-  FakeBudget budget;
-  int budget_at_start = budget.free;
   ledger::Logs logs{*loop};
   metrics::Registry registry;
   Figures figures{registry};
+  MemoryBudget budget{{{model::mebibytes(1024), 100}, std::chrono::minutes(60)}, figures, &Pool::evict};
+  Kept others;
   Admission admission{1000};
   io::TaskGroup lives{*loop};
   catalog::VersionPointer version;
@@ -120,7 +113,7 @@ class PoolTest : public ::testing::Test {
 TEST_F(PoolTest, RefusesWhatWaitsTooLongAndNamesTheLimit) {
   start_one();
   auto& hangs = submit();
-  budget.free = 0;
+  leave_room_for(0);
   auto& waits = submit();
   turn_slowly(seconds(29));
   EXPECT_FALSE(waits.done.is_set());
@@ -129,7 +122,7 @@ TEST_F(PoolTest, RefusesWhatWaitsTooLongAndNamesTheLimit) {
   EXPECT_EQ(waits.refusal->code(), ErrorCode::Unavailable);
   EXPECT_THAT(waits.refusal->message(), HasSubstr("'hello' was free within 30000 ms"));
   EXPECT_FALSE(hangs.done.is_set());
-  budget.free = budget_at_start - 1;
+  budget.leave(others);
 }
 
 TEST_F(PoolTest, AnswersEveryCallThatWaitsForAStartThatFailsAndTheNextOneTriesAgain) {
@@ -359,18 +352,48 @@ TEST_F(PoolTest, StartsNoMoreThanWaitsAndNoMoreThanAFewAtOnce) {
   EXPECT_EQ(pool->starting(), kMaxStarting);
 }
 
-TEST_F(PoolTest, WaitsForAPlaceWhenTheBudgetHasNone) {
-  budget.free = 0;
+TEST_F(PoolTest, WaitsForRoomWhenTheBudgetHasNone) {
+  leave_room_for(0);
   submit();
-  EXPECT_EQ(pool->starting(), 0u);
-  auto asked = budget.asked;
   turn_slowly(milliseconds(100));
-  EXPECT_GT(budget.asked, asked);
-  budget.free = 1;
+  EXPECT_EQ(pool->starting(), 0u);
+  budget.leave(others);
   turn_slowly(milliseconds(40));
   EXPECT_EQ(pool->starting(), 1u);
-  EXPECT_EQ(budget.free, 0);
-  budget_at_start = 1;
+}
+
+TEST_F(PoolTest, CountsAnInstanceWithWhatIsKnownOfOthersUntilItIsMeasured) {
+  submit();
+  EXPECT_EQ(budget.keeper().memory(), budget.typical_memory());
+  auto& first = maker.newest();
+  first.become_ready();
+  first.resident = model::mebibytes(20);
+  first.answer();
+  EXPECT_EQ(budget.keeper().memory(), model::mebibytes(20));
+  EXPECT_EQ(budget.keeper().idle_memory(), model::mebibytes(20));
+  EXPECT_LT(budget.typical_memory(), model::mebibytes(64));
+  submit("hangs");
+  submit("waits");
+  EXPECT_EQ(budget.keeper().idle_memory(), model::Bytes{0});
+  turn_slowly(milliseconds(400));
+  ASSERT_EQ(maker.living.size(), 2u);
+  EXPECT_EQ(budget.keeper().memory(), model::mebibytes(40)) << "the second is taken to be like the first";
+}
+
+TEST_F(PoolTest, AnEvictedInstanceTakesNoMoreCalls) {
+  start_many(2);
+  auto before = budget.keeper().count();
+  leave_room_for(0);
+  Kept other;
+  other.memory = model::mebibytes(1);
+  ASSERT_TRUE(budget.admit(other, loop->now()));
+  EXPECT_EQ(budget.keeper().count(), before + 1) << "one of two went";
+  EXPECT_EQ(pool->idle(), 1u);
+  settle();
+  EXPECT_EQ(maker.living.size(), 1u);
+  EXPECT_THAT(registry.expose(), HasSubstr("virga_instance_evictions_total{reason=\"room\"} 1"));
+  budget.leave(other);
+  budget.leave(others);
 }
 
 TEST_F(PoolTest, ARetiredPoolEndsWhatIsIdleAndLetsTheOthersFinish) {
@@ -398,15 +421,16 @@ TEST_F(PoolTest, ARetiredPoolStillRunsACallThatComesLate) {
 
 TEST_F(PoolTest, EndsThoseThatAreIdleForLong) {
   start_many(2);
-  auto before = clock.steady() + seconds(1);
-  turn(seconds(10));
+  turn(std::chrono::minutes(40));
   submit();
   for (auto* instance : maker.living) {
     if (!instance->calls.empty()) instance->answer();
   }
-  pool->end_idle(before);
+  turn(std::chrono::minutes(21));
+  budget.take_care(clock.steady());
   settle();
   EXPECT_EQ(pool->idle(), 1u);
+  EXPECT_THAT(registry.expose(), HasSubstr("virga_instance_evictions_total{reason=\"idle\"} 1"));
 }
 
 // ---- what is kept of a call ----
@@ -416,7 +440,7 @@ TEST_F(PoolTest, KeepsTheLogOfACallWithItsReport) {
   auto& call = submit();
   call.log = "hello\n";
   call.invocation.log_tail = model::LogTail::Wanted;
-  instance.memory = model::mebibytes(40);
+  instance.peak_memory = model::mebibytes(40);
   instance.answer(milliseconds(12), model::Fault::TimedOut);
   EXPECT_THAT(call.outcome.log_tail, HasSubstr("hello\n"));
   auto records = logs.read(version->function, 0, 10);

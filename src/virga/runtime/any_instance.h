@@ -64,6 +64,8 @@ class AnyInstance {
   virtual SteadyTime::duration head_age(SteadyTime now) const = 0;
   // What the start took, by phase. Known when it is Ready.
   virtual model::Phases start_phases() const = 0;
+  // What it held when it was last looked at, soon after a call; 0: not known.
+  virtual model::Bytes memory() const = 0;
 };
 
 }  // namespace virga::runtime

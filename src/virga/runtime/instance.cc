@@ -352,7 +352,9 @@ io::Task<void> Instance::sample_memory() {
   auto usage = co_await sandboxes_.usage(sandbox_);
   sampling_ = false;
   memory_sampled_ = loop_.now();
-  if (usage) peak_memory_ = std::max(peak_memory_, usage->peak_memory_bytes);
+  if (!usage) co_return;
+  peak_memory_ = std::max(peak_memory_, usage->peak_memory_bytes);
+  memory_.count = usage->memory_bytes;
 }
 
 io::Task<void> Instance::finish_with_memory(Call& call) {

@@ -50,6 +50,7 @@ class Instance final : public AnyInstance, public ContractSink {
     return in_flight_.empty() ? SteadyTime::duration::zero() : now - head_started_;
   }
   model::Phases start_phases() const override { return start_phases_; }
+  model::Bytes memory() const override { return memory_; }
 
  private:
   void contract_ready(Speaker speaker) override;
@@ -110,6 +111,7 @@ class Instance final : public AnyInstance, public ContractSink {
   model::Phases start_phases_;
   bool first_call_ = true;
   std::uint64_t peak_memory_ = 0;  // bytes
+  model::Bytes memory_;            // at the last sample
   SteadyTime memory_sampled_;
   bool sampling_ = false;
 };

@@ -4,7 +4,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "virga/base/problems.h"
@@ -37,12 +36,11 @@ namespace {
 constexpr std::chrono::hours kPackageRest{1};
 constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
 
-// One instance for every 64 MiB of memory: most functions use less, and what uses more is held by its own limit.
-std::uint32_t instances_for_this_machine() {
+// What instances may hold together unless it is said: the rest is for the daemon, the page cache and others.
+model::Bytes share_of_this_machine() {
   struct sysinfo info{};
-  if (::sysinfo(&info) != 0) return 64;
-  auto memory = static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(memory / (64u << 20), 16, 1000));
+  if (::sysinfo(&info) != 0) return model::mebibytes(2048);
+  return {static_cast<std::uint64_t>(info.totalram) * info.mem_unit / 5 * 3};
 }
 
 // Every connection and every instance needs descriptors, and the soft limit of a login is 1024.
@@ -151,7 +149,7 @@ Result<> Server::State::build() {
   instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *runtimes, catalog->packages()}, making);
   dispatch::Options dispatching;
   dispatching.account_concurrency = options.concurrency;
-  dispatching.max_instances = options.max_instances != 0 ? options.max_instances : instances_for_this_machine();
+  dispatching.memory_budget = options.memory_budget.count != 0 ? options.memory_budget : share_of_this_machine();
   dispatcher.emplace(dispatch::Dispatcher::Parts{loop, *catalog, *instances, *logs, metrics}, dispatching);
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));

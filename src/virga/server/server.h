@@ -8,6 +8,7 @@
 #include "virga/base/result.h"
 #include "virga/io/loop.h"
 #include "virga/io/task.h"
+#include "virga/model/units.h"
 #include "virga/sandbox/helper.h"
 
 namespace virga::server {
@@ -22,8 +23,8 @@ struct Options {
   std::string key_id;  // both empty: made at random at the first start and kept in the data folder with mode 0600
   std::string secret_key;
   std::uint32_t concurrency = 1000;
-  std::uint32_t max_instances = 0;  // 0: chosen from the machine's memory
-  bool public_functions = false;    // `virga dev`: a function without a URL configuration answers at /fn/NAME/ as well
+  model::Bytes memory_budget;     // of all instances together; 0: a share of the machine's memory
+  bool public_functions = false;  // `virga dev`: a function without a URL configuration answers at /fn/NAME/ as well
   sandbox::Helper::Privilege privilege = sandbox::Helper::Privilege::Auto;
 };
 

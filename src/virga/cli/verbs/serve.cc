@@ -37,6 +37,12 @@ class Serve final : public Verb {
         ->type_name("N")
         ->check(CLI::Range(1, 1'000'000))
         ->capture_default_str();
+    app.add_option("--memory-budget", memory_budget_,
+                   "memory that functions may hold together, idle ones included; when it is short, the idle ones whose "
+                   "loss costs least are ended; unless given, three fifths of the machine's memory")
+        ->type_name("SIZE")
+        ->transform(CLI::AsSizeValue(false))
+        ->check(CLI::Range(std::uint64_t{64} << 20, std::uint64_t{1} << 50).description("at least 64MiB"));
     app.add_flag("--rootless", rootless_, "make sandboxes without privileges, even when run as root");
     app.add_option("--log-format", log_format_, "text or json; unless given, text on a terminal and json elsewhere")
         ->type_name("FORMAT")
@@ -64,6 +70,7 @@ class Serve final : public Verb {
     options.runtimes_directory = shared_.runtimes;
     options.region = shared_.region;
     options.concurrency = concurrency_;
+    options.memory_budget.count = memory_budget_;
     if (rootless_) options.privilege = sandbox::Helper::Privilege::Rootless;
 
     VIRGA_TRY_ASSIGN(auto loop, io::Loop::create());
@@ -100,6 +107,7 @@ class Serve final : public Verb {
   SharedOptions shared_;
   std::string listen_ = "127.0.0.1";
   std::uint32_t concurrency_ = 1000;
+  std::uint64_t memory_budget_ = 0;  // bytes; 0: not given
   bool rootless_ = false;
   std::string log_format_;
 };
@@ -109,6 +117,7 @@ class Serve final : public Verb {
 const char kServeExamples[] =
     "  virga serve\n"
     "  virga serve --listen 0.0.0.0 --port 80 --data /srv/virga\n"
+    "  virga serve --concurrency 5000 --memory-budget 48GiB\n"
     "  virga serve --rootless --log-format json --log-level debug\n"
     "\n"
     "The data folder, unless given: $VIRGA_DATA, else /var/lib/virga if it can be written, else ~/.virga.\n"

@@ -52,7 +52,7 @@ class FakeInstance final : public runtime::AnyInstance {
     call->outcome.fault = fault;
     call->outcome.payload = fault == model::Fault::None ? call->invocation.payload : "{}";
     call->outcome.phases.run = run_time;
-    call->outcome.max_memory = memory;
+    call->outcome.max_memory = peak_memory;
     if (std::exchange(is_fresh_, false)) call->outcome.phases.start = phases_.start;
     head_since_ = loop_.clock().steady();
     owner_.instance_finished(*this, *call);
@@ -77,7 +77,8 @@ class FakeInstance final : public runtime::AnyInstance {
   std::deque<runtime::Call*> calls;  // given and not answered; the first one runs
   bool takes_several = true;
   bool is_killed = false;
-  model::Bytes memory;
+  model::Bytes peak_memory;
+  model::Bytes resident;  // memory now
 
   // ---- AnyInstance ----
   io::Task<End> run() override {
@@ -100,6 +101,7 @@ class FakeInstance final : public runtime::AnyInstance {
     return calls.empty() ? SteadyTime::duration::zero() : now - head_since_;
   }
   model::Phases start_phases() const override { return phases_; }
+  model::Bytes memory() const override { return resident; }
 
  private:
   void finish_life() {

@@ -1,0 +1,101 @@
+#include "virga/dispatch/keepalive/keeper.h"
+
+namespace virga::dispatch {
+
+bool Keeper::fits(const Kept& kept) const {
+  return memory_ + kept.memory.count <= limits_.memory.count && entries_.size() < limits_.instances;
+}
+
+bool Keeper::could_fit(const Kept& kept) const {
+  auto others = entries_.size() - idle_;
+  if (others == 0) return true;
+  return memory_ - idle_memory_ + kept.memory.count <= limits_.memory.count && others < limits_.instances;
+}
+
+bool Keeper::admit(Kept& kept, SteadyTime now, std::vector<Kept*>& victims) {
+  if (!could_fit(kept)) return false;
+  while (!fits(kept) && idle_ > 0) evict(*least_worth(), victims);
+  kept.index = entries_.size();
+  kept.is_idle = false;
+  kept.since = now;
+  entries_.push_back(&kept);
+  memory_ += kept.memory.count;
+  return true;
+}
+
+void Keeper::leave(Kept& kept) {
+  if (kept.index == Kept::kNotCounted) return;
+  if (kept.is_idle) {
+    idle_memory_ -= kept.memory.count;
+    --idle_;
+  }
+  memory_ -= kept.memory.count;
+  entries_[kept.index] = entries_.back();
+  entries_[kept.index]->index = kept.index;
+  entries_.pop_back();
+  kept.index = Kept::kNotCounted;
+}
+
+void Keeper::lend(Kept& kept, SteadyTime now) {
+  if (kept.is_idle) {
+    kept.is_idle = false;
+    idle_memory_ -= kept.memory.count;
+    --idle_;
+  }
+  policy_.used(kept);
+  kept.since = now;
+}
+
+void Keeper::set_idle(Kept& kept, SteadyTime now) {
+  kept.since = now;
+  if (kept.is_idle || kept.index == Kept::kNotCounted) return;
+  kept.is_idle = true;
+  idle_memory_ += kept.memory.count;
+  ++idle_;
+}
+
+void Keeper::set_memory(Kept& kept, model::Bytes memory) {
+  if (kept.index != Kept::kNotCounted) {
+    memory_ += memory.count - kept.memory.count;
+    if (kept.is_idle) idle_memory_ += memory.count - kept.memory.count;
+  }
+  kept.memory = memory;
+}
+
+Kept* Keeper::least_worth() const {
+  Kept* least = nullptr;
+  double worth = 0;
+  for (auto* kept : entries_) {
+    if (!kept->is_idle) continue;
+    auto its = policy_.worth(*kept);
+    if (least == nullptr || its < worth) {
+      least = kept;
+      worth = its;
+    }
+  }
+  return least;
+}
+
+void Keeper::evict(Kept& kept, std::vector<Kept*>& victims) {
+  policy_.evicted(kept);
+  leave(kept);
+  victims.push_back(&kept);
+}
+
+void Keeper::take_expired(SteadyTime now, std::vector<Kept*>& victims) {
+  for (std::size_t i = 0; i < entries_.size();) {
+    auto& kept = *entries_[i];
+    if (kept.is_idle && now - kept.since >= policy_.idle_limit()) {
+      leave(kept);
+      victims.push_back(&kept);
+    } else {
+      ++i;
+    }
+  }
+}
+
+void Keeper::take_excess(std::vector<Kept*>& victims) {
+  while (memory_ > limits_.memory.count && idle_ > 0) evict(*least_worth(), victims);
+}
+
+}  // namespace virga::dispatch
