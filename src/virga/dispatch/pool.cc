@@ -57,9 +57,9 @@ void Pool::lend(Place& place, runtime::Call& call) {
 }
 
 void Pool::line_up(Place& place) {
-  if (place.instance->state() != runtime::AnyInstance::State::Ready) {
-    lineup_.remove(place);
-  } else if (place.calls == 0 || place.instance->can_prefetch()) {
+  bool may_take_one = place.instance->state() == runtime::AnyInstance::State::Ready &&
+                      (place.calls == 0 || place.instance->can_prefetch());
+  if (may_take_one) {
     lineup_.put(place, place.calls);
   } else {
     lineup_.remove(place);
