@@ -187,6 +187,7 @@ int run(Helper helper) {
 
 int main(int count, char** values) {
   Helper::Options options;
+  options.writable_folders = {"/"};  // tests name folders anywhere
   for (int i = 1; i + 1 < count; i += 2) {
     std::string name = values[i];
     std::string value = values[i + 1];

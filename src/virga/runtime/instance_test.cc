@@ -66,6 +66,7 @@ io::Task<void> run_script(io::Loop& loop, const Script& script, Seen& seen) {
   }
   sandbox::Helper::Options options;
   options.state_directory = folder.path() + "/state";
+  options.readable_folders = {folder.path(), VIRGA_RUNTIMES_DIRECTORY};
   auto created = Sandboxes::create(loop, options);
   EXPECT_TRUE(created) << created.error().message();
   auto& sandboxes = **created;

@@ -9,17 +9,17 @@
 
 namespace virga::runtime {
 
-Sandboxes::Sandboxes(io::Loop& loop, sandbox::Helper::Options options, std::unique_ptr<sandbox::Helper> helper)
-    : loop_(loop), options_(std::move(options)), helper_(std::move(helper)), tasks_(loop), empty_(loop) {
+Sandboxes::Sandboxes(io::Loop& loop, std::unique_ptr<sandbox::Helper> helper)
+    : loop_(loop), helper_(std::move(helper)), tasks_(loop), empty_(loop) {
   empty_.set();
 }
 
 Sandboxes::~Sandboxes() = default;
 
 Result<std::unique_ptr<Sandboxes>> Sandboxes::create(io::Loop& loop, sandbox::Helper::Options options) {
-  VIRGA_TRY_ASSIGN(auto helper, sandbox::Helper::start(options));
+  VIRGA_TRY_ASSIGN(auto helper, sandbox::Helper::start(std::move(options)));
   std::unique_ptr<Sandboxes> sandboxes(
-      new Sandboxes(loop, std::move(options), std::make_unique<sandbox::Helper>(std::move(helper))));
+      new Sandboxes(loop, std::make_unique<sandbox::Helper>(std::move(helper))));
   VIRGA_TRY(sandboxes->attach());
   return sandboxes;
 }
@@ -103,12 +103,15 @@ io::Task<void> Sandboxes::receive() {
     lose_all();
     readiness_->close();
     while (!stopping_) {
-      auto helper = sandbox::Helper::start(options_);
-      if (helper) {
-        *helper_ = std::move(*helper);
+      auto started = helper_->start_again();
+      if (started) {
         if (auto attached = attach(); attached) break;
+      } else if (started.error().code() == ErrorCode::DataLoss) {
+        log::error("sandboxes are over until Virga is started again", {{"error", started.error()}});
+        is_over_ = true;
+        co_return;
       } else {
-        log::error("sandbox helper did not start", {{"error", helper.error()}});
+        log::error("sandbox helper did not start", {{"error", started.error()}});
       }
       auto deadline = io::Deadline::in(loop_, std::chrono::seconds(1));
       co_await io::sleep_until(loop_, deadline);

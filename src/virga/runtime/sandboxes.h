@@ -45,6 +45,8 @@ class Sandboxes {
   std::size_t count() const { return running_.size(); }
   std::uint64_t helper_restarts() const { return restarts_; }
   bool is_root() const { return helper_->is_root(); }
+  // No helper can be started any more, and so no sandbox: the process that could is gone. Only a new start of Virga helps.
+  bool is_over() const { return is_over_; }
 
   // Kills what runs, waits until it has ended, and ends the helper.
   io::Task<void> stop();
@@ -58,7 +60,7 @@ class Sandboxes {
     std::shared_ptr<io::OneShot<Result<sandbox::Usage>>> usage;  // shared by those who asked while one was under way
   };
 
-  Sandboxes(io::Loop& loop, sandbox::Helper::Options options, std::unique_ptr<sandbox::Helper> helper);
+  Sandboxes(io::Loop& loop, std::unique_ptr<sandbox::Helper> helper);
   Result<> attach();
   io::Task<void> receive();
   void dispatch(sandbox::Event event);
@@ -66,7 +68,6 @@ class Sandboxes {
   void finish(std::uint64_t id, const sandbox::Ended& ended);
 
   io::Loop& loop_;
-  sandbox::Helper::Options options_;
   std::unique_ptr<sandbox::Helper> helper_;
   std::unique_ptr<io::Readiness> readiness_;
   io::TaskGroup tasks_;
@@ -75,6 +76,7 @@ class Sandboxes {
   std::uint64_t last_id_ = 0;
   std::uint64_t restarts_ = 0;
   bool stopping_ = false;
+  bool is_over_ = false;
 };
 
 }  // namespace virga::runtime

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <string_view>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -24,7 +25,7 @@ namespace virga::sandbox {
 namespace {
 
 constexpr int kStartPatience = 15000;  // milliseconds for the helper's first word; it may have leftovers to remove
-constexpr int kEndPatience = 20000;    // and for its end
+constexpr int kEndPatience = 25000;    // and for the end of both: the parent waits 20 seconds for the helper
 constexpr int kSendPatience = 1000;    // the helper reads its socket between any two steps
 
 Result<wire::Report> receive_report(const os::Descriptor& socket, std::vector<os::Descriptor>& descriptors) {
@@ -35,15 +36,39 @@ Result<wire::Report> receive_report(const os::Descriptor& socket, std::vector<os
   return wire::decode_report(std::string_view(buffer.data(), message.size));
 }
 
-Result<wire::Report> first_report(const os::Descriptor& socket) {
+Result<wire::Report> first_report(const os::Descriptor& socket, std::vector<os::Descriptor>& descriptors) {
   pollfd waiting{socket.get(), POLLIN, 0};
   int ready = 0;
   do {
     ready = ::poll(&waiting, 1, kStartPatience);
   } while (ready < 0 && errno == EINTR);
   if (ready == 0) return fail(problem::kHelperNotReady, "the sandbox helper did not become ready");
-  std::vector<os::Descriptor> none;
-  return receive_report(socket, none);
+  VIRGA_TRY_ASSIGN(auto report, receive_report(socket, descriptors));
+  if (auto* unable = std::get_if<wire::Unable>(&report)) return fail(std::move(unable->error));
+  return report;
+}
+
+// vfork and exec of the parent; its pid.
+Result<pid_t> launch(const os::Descriptor& image, const os::Descriptor& control, std::vector<std::string> texts) {
+  std::vector<char*> arguments;
+  arguments.reserve(texts.size() + 1);
+  for (auto& text : texts) arguments.push_back(text.data());
+  arguments.push_back(nullptr);
+  char* environment[] = {nullptr};
+  // The daemon is large, and the child only moves descriptors before it becomes another program.
+  pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions): a fork would copy the page tables of all that memory
+  if (pid < 0) return os::fail_errno("vfork");
+  if (pid == 0) {
+    // Both survive the shuffle: 3 becomes the socket, 4 the image, and nothing else of the daemon goes along.
+    int socket = ::fcntl(control.get(), F_DUPFD_CLOEXEC, 16);
+    int program = ::fcntl(image.get(), F_DUPFD_CLOEXEC, 16);
+    ::dup2(socket, 3);
+    ::dup3(program, 4, O_CLOEXEC);
+    ::close_range(5, ~0u, 0);
+    ::syscall(SYS_execveat, 4, "", arguments.data(), environment, AT_EMPTY_PATH);
+    ::_exit(126);
+  }
+  return pid;
 }
 
 }  // namespace
@@ -59,55 +84,61 @@ Result<Helper> Helper::start(Options options) {
   if (options.privilege == Privilege::Rootless) root = false;
   VIRGA_TRY_ASSIGN(auto image, sealed_image("virga-spawn", embedded_spawn(), 0500));
   VIRGA_TRY_ASSIGN(auto sockets, os::socket_pair(SOCK_SEQPACKET));
-  int buffer = 4 << 20;  // room for bursts; the kernel takes what it allows
-  for (const auto* end : {&sockets.first, &sockets.second}) {
-    (void)::setsockopt(end->get(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
-  }
-
-  std::array<std::string, 6> texts = {"virga-spawn",
-                                      root ? "root" : "rootless",
-                                      std::to_string(options.first_id),
-                                      std::to_string(options.id_count),
-                                      std::to_string(options.blanks),
-                                      options.state_directory};
-  std::array<char*, 7> arguments{};
-  for (std::size_t i = 0; i < texts.size(); ++i) arguments[i] = texts[i].data();
-  char* environment[] = {nullptr};
-  // The daemon is large, and the child only moves descriptors before it becomes another program.
-  pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions): a fork would copy the page tables of all that memory
-  if (pid < 0) return os::fail_errno("vfork");
-  if (pid == 0) {
-    // Both survive the shuffle: 3 becomes the socket, 4 the image, and nothing else of the daemon goes along.
-    int socket = ::fcntl(sockets.second.get(), F_DUPFD_CLOEXEC, 16);
-    int program = ::fcntl(image.get(), F_DUPFD_CLOEXEC, 16);
-    ::dup2(socket, 3);
-    ::dup3(program, 4, O_CLOEXEC);
-    ::close_range(5, ~0u, 0);
-    ::syscall(SYS_execveat, 4, "", arguments.data(), environment, AT_EMPTY_PATH);
-    ::_exit(126);
-  }
-  Helper helper(std::move(sockets.first), pid);
+  std::vector<std::string> texts = {"virga-spawn",
+                                    root ? "root" : "rootless",
+                                    std::to_string(options.first_id),
+                                    std::to_string(options.id_count),
+                                    std::to_string(options.blanks),
+                                    std::to_string(options.owner.value_or(::geteuid())),
+                                    options.state_directory};
+  for (const auto& folder : options.readable_folders) texts.push_back("r:" + folder);
+  for (const auto& folder : options.writable_folders) texts.push_back("w:" + folder);
+  VIRGA_TRY_ASSIGN(pid_t keeper, launch(image, sockets.second, std::move(texts)));
+  Helper helper(std::move(sockets.first), keeper);
   sockets.second.reset();
-  auto report = first_report(helper.socket_);
-  if (!report) return std::unexpected(report.error().with_context("start the sandbox helper"));
-  if (auto* unable = std::get_if<wire::Unable>(&*report)) {
-    return std::unexpected(unable->error.with_context("start the sandbox helper"));
-  }
-  auto* hello = std::get_if<wire::Hello>(&*report);
-  if (hello == nullptr) return fail(problem::kHelperNotReady, "the sandbox helper did not introduce itself");
-  helper.is_root_ = hello->is_root;
-  helper.has_cgroups_ = hello->has_cgroups;
-  VIRGA_TRY(os::set_nonblocking(helper.socket_));
+  VIRGA_TRY(helper.start_again());
   return helper;
 }
 
+Result<> Helper::start_again() {
+  socket_.reset();  // a helper that still lives ends with this
+  constexpr std::string_view kWhat = "start the sandbox helper";
+  if (auto asked = os::send_message(control_, wire::kStartHelper); !asked) {
+    // It may have said why it ended before it did.
+    std::vector<os::Descriptor> none;
+    auto last = first_report(control_, none);
+    return fail(ErrorCode::DataLoss, last ? asked.error().message() : last.error().with_context(kWhat).message());
+  }
+  std::vector<os::Descriptor> descriptors;
+  auto report = first_report(control_, descriptors);
+  if (!report) return std::unexpected(report.error().with_context(kWhat));
+  auto* started = std::get_if<wire::HelperStarted>(&*report);
+  if (started == nullptr || descriptors.size() != 1) {
+    return fail(ErrorCode::Internal, "the sandbox helper's parent did not hand it out");
+  }
+  pid_ = started->pid;
+  socket_ = std::move(descriptors.front());
+  descriptors.clear();
+  report = first_report(socket_, descriptors);
+  if (!report) return std::unexpected(report.error().with_context(kWhat));
+  auto* hello = std::get_if<wire::Hello>(&*report);
+  if (hello == nullptr) return fail(problem::kHelperNotReady, "the sandbox helper did not introduce itself");
+  is_root_ = hello->is_root;
+  has_cgroups_ = hello->has_cgroups;
+  return os::set_nonblocking(socket_);
+}
+
 Helper::Helper(Helper&& other) noexcept
-    : socket_(std::move(other.socket_)),
+    : control_(std::move(other.control_)),
+      keeper_(std::exchange(other.keeper_, -1)),
+      socket_(std::move(other.socket_)),
       pid_(std::exchange(other.pid_, -1)),
       is_root_(other.is_root_),
       has_cgroups_(other.has_cgroups_) {}
 
 Helper& Helper::operator=(Helper&& other) noexcept {
+  std::swap(control_, other.control_);
+  std::swap(keeper_, other.keeper_);
   std::swap(socket_, other.socket_);
   std::swap(pid_, other.pid_);
   is_root_ = other.is_root_;
@@ -116,14 +147,17 @@ Helper& Helper::operator=(Helper&& other) noexcept {
 }
 
 Helper::~Helper() {
-  if (pid_ < 0) return;
-  socket_.reset();  // the helper sees this, ends everything and exits
-  os::Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  if (keeper_ < 0) return;
+  // The helper sees the one, ends everything and exits; its parent sees the other and waits for that.
+  socket_.reset();
+  control_.reset();
+  os::Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, keeper_, 0)));
   pollfd waiting{process.get(), POLLIN, 0};
   if (process.valid() && ::poll(&waiting, 1, kEndPatience) == 0) {
-    (void)::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+    // Without privilege this is refused; then it is left to whoever has some.
+    if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) return;
   }
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  while (::waitpid(keeper_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 

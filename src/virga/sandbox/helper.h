@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "virga/base/result.h"
 #include "virga/os/descriptor.h"
@@ -69,9 +70,10 @@ struct Usage {
 
 using Event = std::variant<Started, StartFailed, Ended, Usage>;
 
-// The daemon's end of the socket pair to `virga-spawn`, the small privileged process that makes and ends sandboxes.
-// Requests never block; their answers are events. Belongs to one thread. When this ends (or the daemon dies), the
-// helper ends every sandbox, removes what it made and exits.
+// The daemon's end of the socket pair to `virga-spawn`, the small privileged process that makes and ends sandboxes, and
+// of the one to its parent, which does nothing but start it, again if need be. Requests never block; their answers are
+// events. Belongs to one thread. When this ends (or the daemon dies), the helper ends every sandbox, removes what it
+// made and exits, and its parent after it.
 class Helper {
  public:
   enum class Privilege {
@@ -86,11 +88,21 @@ class Helper {
     std::uint32_t first_id = 200000;  // root: sandboxes get the host user and group ids [first_id, first_id + id_count)
     std::uint32_t id_count = 1u << 20;
     std::uint32_t blanks = 4;  // empty sandboxes kept ready; 0: each is made when asked for
+    // The only host folders that a Spec may name, itself or by a folder below; absolute paths of existing folders,
+    // without symlinks. Into those that are writable an output_directory may point.
+    std::vector<std::string> readable_folders;
+    std::vector<std::string> writable_folders;
+    // The user this program is going to be: to whom output folders and what is written there belong.
+    std::optional<uid_t> owner;  // nullopt: the one it is
   };
 
   // Starts virga-spawn from the copy embedded in this program and waits until it is ready (milliseconds). Call it
   // before there are threads, and while root if Privilege::Root is wanted; privileges may be dropped afterwards.
   static Result<Helper> start(Options options);
+  // A new helper after receive() said that the last one is gone; needs no privilege. Blocks until it is ready
+  // (milliseconds; with much to tidy up, seconds). DataLoss: the helper's parent is gone as well, and no helper will
+  // come any more.
+  Result<> start_again();
   ~Helper();
   Helper(Helper&&) noexcept;
   Helper& operator=(Helper&&) noexcept;
@@ -121,10 +133,12 @@ class Helper {
   pid_t pid() const { return pid_; }
 
  private:
-  Helper(os::Descriptor socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
+  Helper(os::Descriptor control, pid_t keeper) : control_(std::move(control)), keeper_(keeper) {}
   Result<> send(const std::string& bytes);
 
-  os::Descriptor socket_;
+  os::Descriptor control_;  // to the parent
+  pid_t keeper_ = -1;
+  os::Descriptor socket_;  // to the helper
   pid_t pid_ = -1;
   bool is_root_ = false;
   bool has_cgroups_ = false;

@@ -26,12 +26,15 @@ class HelperTest : public testing::Test {
     auto folder = os::TemporaryDirectory::create();
     ASSERT_TRUE(folder);
     folder_.emplace(std::move(*folder));
-    auto helper = Helper::start({.state_directory = state(), .blanks = 1});
+    auto helper = Helper::start(options(1));
     if (!helper) GTEST_SKIP() << "no sandboxes here: " << helper.error().message();
     helper_.emplace(std::move(*helper));
   }
 
-  std::string state() const { return folder_->path() + "/state"; }
+  // What is below folder_ may be named; nothing else.
+  Helper::Options options(std::uint32_t blanks) const {
+    return {.state_directory = folder_->path() + "/state", .blanks = blanks, .writable_folders = {folder_->path()}};
+  }
 
   std::string make_folder(const std::string& name, const std::string& file, const std::string& content) {
     std::filesystem::path path = folder_->path() + "/" + name;
@@ -250,10 +253,76 @@ TEST_F(HelperTest, NoticesThatTheHelperIsGone) {
   EXPECT_EQ(event.error().code(), ErrorCode::Unavailable);
   helper_.reset();
   // The next one with the same state folder takes over and removes what was left.
-  auto again = Helper::start({.state_directory = state(), .blanks = 0});
+  auto again = Helper::start(options(0));
   ASSERT_TRUE(again) << again.error().message();
   helper_.emplace(std::move(*again));
   EXPECT_EQ(output_of(shell("echo again")), "again\n");
+}
+
+TEST_F(HelperTest, StartsAgainAfterTheHelpersDeath) {
+  pid_t first = helper_->pid();
+  ASSERT_EQ(::kill(first, SIGKILL), 0);
+  while (helper_->receive()) {
+    pollfd waiting{helper_->descriptor(), POLLIN, 0};
+    ASSERT_EQ(::poll(&waiting, 1, kPatience), 1);
+  }
+  auto again = helper_->start_again();
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_NE(helper_->pid(), first);
+  Spec spec = shell("cat /var/task/f");
+  spec.code_directory = make_folder("code", "f", "code\n");  // the folders of the start still hold
+  EXPECT_EQ(output_of(spec), "code\n");
+}
+
+TEST_F(HelperTest, ReplacesAHelperThatLives) {
+  pid_t first = helper_->pid();
+  auto again = helper_->start_again();
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_NE(::kill(first, 0), 0) << "two helpers of one daemon";
+  EXPECT_EQ(output_of(shell("echo again")), "again\n");
+}
+
+TEST_F(HelperTest, RefusesHostFoldersItWasNotGiven) {
+  for (const char* folder : {"/etc", "/root", "/"}) {
+    for (int which = 0; which < 4; ++which) {
+      Spec spec = shell("true");
+      if (which == 0) spec.code_directory = folder;
+      if (which == 1) spec.runtime_directory = folder;
+      if (which == 2) spec.layer_directories = {folder_->path(), folder};
+      if (which == 3) spec.output_directory = folder;
+      ASSERT_TRUE(helper_->start(spec, {}));
+      auto failed = expect<StartFailed>();
+      EXPECT_EQ(failed.error.code(), ErrorCode::PermissionDenied) << folder << ": " << failed.error.message();
+    }
+  }
+  EXPECT_EQ(output_of(shell("echo alive")), "alive\n");
+}
+
+TEST_F(HelperTest, RefusesAnOutputFolderOfAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make a folder of another user";
+  Spec spec = shell("true");
+  spec.output_directory = make_folder("out", "kept", "");
+  ASSERT_EQ(::chown(spec.output_directory.c_str(), 12345, 12345), 0);
+  ASSERT_TRUE(helper_->start(spec, {}));
+  auto failed = expect<StartFailed>();
+  EXPECT_EQ(failed.error.code(), ErrorCode::PermissionDenied) << failed.error.message();
+}
+
+TEST_F(HelperTest, WritesOutputForTheUserTheDaemonIsGoingToBe) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root starts a daemon of another user";
+  helper_.reset();
+  auto given = options(0);
+  given.owner = 12345;
+  auto helper = Helper::start(given);
+  ASSERT_TRUE(helper) << helper.error().message();
+  helper_.emplace(std::move(*helper));
+  Spec spec = shell("echo made > /var/output/file && echo done");
+  spec.output_directory = make_folder("out", "kept", "");
+  ASSERT_EQ(::chown(spec.output_directory.c_str(), 12345, 12345), 0);
+  EXPECT_EQ(output_of(spec), "done\n");
+  struct stat made{};
+  ASSERT_EQ(::stat((spec.output_directory + "/file").c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, 12345u);
 }
 
 TEST_F(HelperTest, StartsManyAtOnce) {
@@ -269,6 +338,14 @@ TEST_F(HelperTest, StartsManyAtOnce) {
     if (HasFailure()) return;
   }
   EXPECT_EQ(started, kMany);
+}
+
+TEST(HelperStart, NeedsTheFoldersItIsToShow) {
+  auto folder = os::TemporaryDirectory::create();
+  ASSERT_TRUE(folder);
+  auto helper = Helper::start({.state_directory = folder->path(), .readable_folders = {folder->path() + "/none"}});
+  ASSERT_FALSE(helper);
+  EXPECT_NE(helper.error().message().find("/none"), std::string::npos) << helper.error().message();
 }
 
 TEST(HelperStart, NeedsAStateFolder) {

@@ -23,8 +23,9 @@ struct Limits {
 
 // Everything about one sandbox but its descriptors. A value; any thread.
 //
-// Host folders are named by absolute paths without symlinks in them. Their files must be readable for "others"
-// (inside, they belong to nobody); the folders above them need not be.
+// Host folders are named by absolute paths without symlinks in them, and lie below those that the helper was given when
+// it was started (Helper::Options). Their files must be readable for "others" (inside, they belong to nobody); the
+// folders above them need not be.
 struct Spec {
   std::uint64_t id = 0;        // chosen by the caller, unique for the life of one Helper, not 0
   std::string code_directory;  // becomes /var/task, read-only; "": an empty folder

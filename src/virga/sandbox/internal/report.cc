@@ -59,6 +59,7 @@ struct Encoder {
     writer.put(static_cast<std::uint32_t>(hello.has_cgroups));
   }
   void operator()(const Unable& unable) { put_error(writer, unable.error); }
+  void operator()(const HelperStarted& started) { writer.put(started.pid); }
 };
 
 }  // namespace
@@ -120,6 +121,9 @@ Result<Report> decode_report(std::string_view bytes) {
     }
     case 5:
       report = Unable{get_error(reader)};
+      break;
+    case 6:
+      report = HelperStarted{reader.get<std::int32_t>()};
       break;
     default:
       reader.refuse();

@@ -23,7 +23,12 @@ struct Unable {
   Error error{ErrorCode::Internal, ""};
 };
 
-using Report = std::variant<Started, StartFailed, Ended, Usage, Hello, Unable>;
+// The keeper's answer; the daemon's end of the helper's socket comes along.
+struct HelperStarted {
+  std::int32_t pid = 0;
+};
+
+using Report = std::variant<Started, StartFailed, Ended, Usage, Hello, Unable, HelperStarted>;
 
 std::string encode(const Report& report);
 Result<Report> decode_report(std::string_view bytes);

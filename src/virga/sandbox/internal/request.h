@@ -20,6 +20,10 @@ inline constexpr std::size_t kMaxLayers = 5;
 
 enum class RequestKind : std::uint32_t { Start = 1, Kill, EndInit, Freeze, Thaw, Query };
 
+// The only word of the daemon's other conversation, with the keeper: start a helper (again). The answer is a
+// HelperStarted with the daemon's end of the helper's socket, or an Unable.
+inline constexpr std::string_view kStartHelper{"VRGA", 4};
+
 // Which descriptors come with a Start, in this order.
 inline constexpr std::uint32_t kHasFrames = 1;
 inline constexpr std::uint32_t kHasOutput = 2;

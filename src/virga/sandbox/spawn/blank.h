@@ -19,10 +19,12 @@ namespace virga::sandbox::spawn {
 // What the helper found out or made at its start, the same for every sandbox.
 struct Ground {
   bool is_root = false;
+  std::uint32_t owner = 0;  // the daemon's user, to whom what sandboxes write belongs
   std::span<const sock_filter> filter;
   int landlock_abi = 0;
   const os::Descriptor& init;  // the image of virga-init
   const Workshop& workshop;
+  const Roots& roots;
 };
 
 // What comes with an order beside the bytes of the request, in this order: those of the request (kHas... bits), then

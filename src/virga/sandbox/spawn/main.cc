@@ -1,7 +1,9 @@
 // virga-spawn: the small privileged process that makes and ends sandboxes for the daemon. It is linked statically and
 // run from a sealed memfd, so nothing a sandbox could reach is ever part of it.
 //
-//   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS STATE_DIRECTORY     descriptor 3: the socket to the daemon
+//   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS OWNER STATE_DIRECTORY [r:FOLDER|w:FOLDER]...
+//
+// Descriptor 3 is the socket over which the daemon asks for a helper; see keeper.h.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -16,21 +18,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <string_view>
+#include <vector>
 
 #include "virga/base/problems.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
 #include "virga/sandbox/internal/image.h"
+#include "virga/sandbox/spawn/keeper.h"
 #include "virga/sandbox/spawn/policy.h"
+#include "virga/sandbox/spawn/roots.h"
 #include "virga/sandbox/spawn/spawner.h"
 
 namespace virga::sandbox::spawn {
 namespace {
 
-constexpr int kDaemonSocket = 3;
+constexpr int kControlSocket = 3;
 
 // The daemon may have blocked or ignored signals; programs in sandboxes must not inherit that.
 void reset_signals() {
@@ -65,17 +72,12 @@ Result<> become_root_of_own_namespace() {
   return write_file("/proc/self/gid_map", group);
 }
 
-Result<Workshop> open_workshop(const std::string& state_directory) {
-  VIRGA_TRY(os::make_directories(state_directory, 0700));
-  std::string place = state_directory + "/sandbox";
-  if (::mkdir(place.c_str(), 0700) != 0 && errno != EEXIST) return os::fail_errno("mkdir", place);
-  return Workshop::create(place);
-}
-
 struct Arguments {
   bool is_root = false;
   Spawner::Settings settings;
   std::string state_directory;
+  std::uint32_t owner = 0;
+  std::vector<Roots::Folder> folders;
 };
 
 // One helper for each state folder: the helper of a daemon that was killed is still tidying up when the next daemon
@@ -96,39 +98,71 @@ Result<os::Descriptor> wait_for_the_last_helper(const std::string& state_directo
   return folder;
 }
 
-Result<> run(const Arguments& arguments) {
+// What the keeper and every helper it forks share.
+Result<> settle(const Arguments& arguments) {
   reset_signals();
   ::setsid();  // a Ctrl-C in the daemon's terminal is the daemon's business
   ::umask(022);
+  (void)::prctl(PR_SET_NAME, "virga-keeper", 0, 0, 0);
   // Programs get their own limit; this process holds descriptors for all of them.
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
+  if (arguments.is_root && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return os::fail_errno("prctl dumpable");
+  if (::access(arguments.state_directory.c_str(), F_OK) != 0) {
+    VIRGA_TRY(os::make_directories(arguments.state_directory, 0700));
+  }
+  return {};
+}
+
+// Where a helper prepares what sandboxes see: a folder that is on every machine and the daemon's in none, so that
+// nobody can turn it into another while it is used. Only the helper sees what it mounts there.
+constexpr const char* kWorkshop = "/tmp";
+
+Result<> help(const Arguments& arguments, const Roots& given, os::Descriptor daemon) {
   VIRGA_TRY_ASSIGN(auto lock, wait_for_the_last_helper(arguments.state_directory));
   // Groups first: without root, the files of a delegated subtree belong to the user outside.
   auto cgroups = Cgroups::open(arguments.state_directory);
-  if (!cgroups && arguments.is_root)
+  if (!cgroups && arguments.is_root) {
     return fail(problem::kNoCgroups, "no cgroups for the limits: " + cgroups.error().message());
-  if (arguments.is_root) {
-    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return os::fail_errno("prctl dumpable");
-  } else {
-    VIRGA_TRY(become_root_of_own_namespace());
   }
+  if (!arguments.is_root) VIRGA_TRY(become_root_of_own_namespace());
   // A mount namespace of its own: the host sees none of the mounts below, and its own changes still arrive.
   if (::unshare(CLONE_NEWNS) != 0) return os::fail_errno("make a mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return os::fail_errno("mount / as slave");
-  VIRGA_TRY_ASSIGN(auto workshop, open_workshop(arguments.state_directory));
+  VIRGA_TRY_ASSIGN(auto roots, given.open_again());
+  VIRGA_TRY_ASSIGN(auto workshop, Workshop::create(kWorkshop));
   // Nobody may read the image, so a process that runs it cannot be traced from its first instruction on.
   VIRGA_TRY_ASSIGN(auto init, sealed_image("virga-init", embedded_init(), 0111));
   auto filter = make_seccomp_filter();
-  Ground ground{arguments.is_root, filter, landlock_abi(), init, workshop};
-  Spawner spawner(os::Descriptor(kDaemonSocket), ground, workshop, cgroups ? cgroups->get() : nullptr,
-                  arguments.settings);
+  Ground ground{arguments.is_root, arguments.owner, filter, landlock_abi(), init, workshop, roots};
+  Spawner spawner(std::move(daemon), ground, workshop, cgroups ? cgroups->get() : nullptr, arguments.settings);
   VIRGA_TRY(spawner.prepare());
   spawner.run();
   return {};
+}
+
+int run(const Arguments& arguments) {
+  os::Descriptor control(kControlSocket);
+  auto settled = settle(arguments);
+  auto roots = settled ? Roots::open(arguments.folders) : Result<Roots>(std::unexpected(settled.error()));
+  if (!roots) {
+    char word[wire::kStartHelper.size()];
+    (void)os::receive_message(control, word);  // a socket closed with something unread would lose the answer
+    (void)os::send_message(control, wire::encode(wire::Unable{roots.error()}));
+    return 1;
+  }
+  Keeper keeper(std::move(control), [&](os::Descriptor daemon) {
+    // The spawner owns the socket and closes it; the duplicate is for the word that it could not begin.
+    os::Descriptor last(::fcntl(daemon.get(), F_DUPFD_CLOEXEC, 0));
+    auto done = help(arguments, *roots, std::move(daemon));
+    if (!done) (void)os::send_message(last, wire::encode(wire::Unable{done.error()}));
+    return done ? 0 : 1;
+  });
+  keeper.run();
+  return 0;
 }
 
 bool number(const char* text, std::uint32_t& value) {
@@ -142,18 +176,22 @@ bool number(const char* text, std::uint32_t& value) {
 int main(int count, char** values) {
   using namespace virga::sandbox;
   spawn::Arguments arguments;
-  if (count != 6 || !spawn::number(values[2], arguments.settings.first_id) ||
-      !spawn::number(values[3], arguments.settings.id_count) || !spawn::number(values[4], arguments.settings.blanks)) {
+  bool understood = count >= 7 && spawn::number(values[2], arguments.settings.first_id) &&
+                    spawn::number(values[3], arguments.settings.id_count) &&
+                    spawn::number(values[4], arguments.settings.blanks) && spawn::number(values[5], arguments.owner);
+  for (int i = 7; i < count && understood; ++i) {
+    std::string_view text(values[i]);
+    understood = text.starts_with("r:") || text.starts_with("w:");
+    auto access = text.starts_with("w:") ? spawn::Access::ReadWrite : spawn::Access::ReadOnly;
+    arguments.folders.push_back({std::string(text.substr(std::min<std::size_t>(2, text.size()))), access});
+  }
+  if (!understood) {
     static constexpr char kUsage[] = "virga-spawn is started by virga, not by hand\n";
     (void)!::write(2, kUsage, sizeof(kUsage) - 1);
     return 2;
   }
   arguments.is_root = std::strcmp(values[1], "root") == 0;
-  arguments.state_directory = values[5];
-  arguments.settings.state_directory = values[5];
-  auto done = spawn::run(arguments);
-  if (done) return 0;
-  virga::os::Descriptor daemon(spawn::kDaemonSocket);
-  (void)virga::os::send_message(daemon, wire::encode(wire::Unable{done.error()}));
-  return 1;
+  arguments.state_directory = values[6];
+  arguments.settings.state_directory = values[6];
+  return spawn::run(arguments);
 }

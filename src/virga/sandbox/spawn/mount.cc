@@ -1,13 +1,8 @@
 #include "virga/sandbox/spawn/mount.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,20 +16,6 @@ namespace virga::sandbox::spawn {
 namespace {
 
 constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-
-Result<os::Descriptor> open_folder(const std::string& path) {
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  os::Descriptor folder(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
-  if (!folder.valid()) {
-    if (errno == ELOOP) {
-      return fail(ErrorCode::InvalidArgument, "a part of " + path + " is a symlink; name the folder by its real path");
-    }
-    return os::fail_errno("open the folder", path);
-  }
-  return folder;
-}
 
 // Makes a file system of this type that is mounted nowhere yet.
 class NewFileSystem {
@@ -72,8 +53,8 @@ Result<> hide(const char* with, const std::string& path) {
 
 }  // namespace
 
-Result<os::Descriptor> clone_folder(const std::string& path, Access access) {
-  VIRGA_TRY_ASSIGN(os::Descriptor folder, open_folder(path));
+Result<os::Descriptor> clone_folder(const Roots& roots, const std::string& path, Access access) {
+  VIRGA_TRY_ASSIGN(os::Descriptor folder, roots.open_folder(path, access));
   os::Descriptor tree(
       ::open_tree(folder.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
   if (!tree.valid()) return os::fail_errno("open_tree", path);
@@ -85,63 +66,17 @@ Result<os::Descriptor> clone_folder(const std::string& path, Access access) {
   return tree;
 }
 
-Result<os::Descriptor> clone_layers(std::span<const std::string> paths) {
-  if (paths.size() == 1) return clone_folder(paths.front(), Access::ReadOnly);
+Result<os::Descriptor> clone_layers(const Roots& roots, std::span<const std::string> paths) {
+  if (paths.size() == 1) return clone_folder(roots, paths.front(), Access::ReadOnly);
   std::vector<os::Descriptor> folders;
   std::string lower;  // the first one is on top
   for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-    VIRGA_TRY_ASSIGN(os::Descriptor folder, open_folder(*path));
+    VIRGA_TRY_ASSIGN(os::Descriptor folder, roots.open_folder(*path, Access::ReadOnly));
     if (!lower.empty()) lower += ':';
     lower += "/proc/self/fd/" + std::to_string(folder.get());
     folders.push_back(std::move(folder));
   }
   return NewFileSystem("overlay").set("lowerdir", lower.c_str()).mount(kReadOnly);
-}
-
-Result<> give_folder(const std::string& path, os::Descriptor& tree, std::uint32_t host_id) {
-  struct stat status{};
-  if (::fstat(tree.get(), &status) != 0) return os::fail_errno("stat", path);
-  if (status.st_uid == host_id) return {};
-  // A user namespace that says: the folder's owner on disk is the sandbox's user. It only exists to be named.
-  int gate[2];
-  if (::pipe2(gate, O_CLOEXEC) != 0) return os::fail_errno("pipe");
-  os::Descriptor reader(gate[0]);
-  os::Descriptor writer(gate[1]);
-  pid_t holder = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0));
-  if (holder < 0) return os::fail_errno("clone a user namespace");
-  if (holder == 0) {
-    writer.reset();
-    char byte;
-    (void)!::read(reader.get(), &byte, 1);
-    ::_exit(0);
-  }
-  std::string proc = "/proc/" + std::to_string(holder);
-  auto prepare = [&]() -> Result<os::Descriptor> {
-    struct Map {
-      const char* file;
-      std::uint32_t owner;
-    };
-    for (auto [file, owner] : {Map{"/uid_map", status.st_uid}, Map{"/gid_map", status.st_gid}}) {
-      std::string line = std::to_string(owner) + " " + std::to_string(host_id) + " 1\n";
-      os::Descriptor map(::open((proc + file).c_str(), O_WRONLY | O_CLOEXEC));
-      if (!map.valid() || ::write(map.get(), line.data(), line.size()) < 0) return os::fail_errno("write", proc + file);
-    }
-    os::Descriptor space(::open((proc + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC));
-    if (!space.valid()) return os::fail_errno("open", proc + "/ns/user");
-    return space;
-  };
-  auto space = prepare();
-  writer.reset();
-  ::waitpid(holder, nullptr, 0);
-  if (!space) return std::unexpected(space.error());
-  mount_attr wanted{};
-  wanted.attr_set = MOUNT_ATTR_IDMAP;
-  wanted.userns_fd = static_cast<std::uint64_t>(space->get());
-  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &wanted, sizeof(wanted)) == 0) return {};
-  // A file system that cannot map ids: the folder itself changes hands. The helper's caller takes it back by its own
-  // means.
-  if (::chown(path.c_str(), host_id, host_id) != 0) return os::fail_errno("chown", path);
-  return {};
 }
 
 Result<> attach(const os::Descriptor& tree, const char* path) {

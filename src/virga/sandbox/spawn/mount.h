@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "virga/base/result.h"
 #include "virga/os/descriptor.h"
+#include "virga/sandbox/spawn/roots.h"
 #include "virga/sandbox/spec.h"
 
 namespace virga::sandbox::spawn {
@@ -49,13 +51,26 @@ class Workshop {
   std::map<std::uint64_t, std::string> meminfo_;  // by memory size
 };
 
-// A host folder as a tree of its own: read-only unless told. No part of the path may be a symlink.
-enum class Access { ReadOnly, ReadWrite };
-Result<os::Descriptor> clone_folder(const std::string& path, Access access);
+// A host folder as a tree of its own: read-only unless told. It lies below one of the roots; no part of its path is a
+// symlink.
+Result<os::Descriptor> clone_folder(const Roots& roots, const std::string& path, Access access);
 // Layers as one tree; the later of two files with one name is seen.
-Result<os::Descriptor> clone_layers(std::span<const std::string> paths);
-// Lets the sandbox with this host id write into a folder of another owner: what it writes there belongs to that owner.
-Result<> give_folder(const std::string& path, os::Descriptor& tree, std::uint32_t host_id);
+Result<os::Descriptor> clone_layers(const Roots& roots, std::span<const std::string> paths);
+
+// A folder that changed hands for one sandbox, because its file system cannot map ids.
+struct LentFolder {
+  os::Descriptor folder;
+  std::uint32_t owner = 0;    // whose it was
+  std::uint32_t group = 0;
+  std::uint32_t host_id = 0;  // the sandbox's
+};
+// Lets the sandbox with this host id write into a folder of `owner`, so that what it writes there belongs to that owner:
+// at once where ids can be mapped, otherwise (a LentFolder comes back) by take_back(). Another owner's folder is
+// refused: the daemon, whose `owner` is, must not make files of others.
+Result<std::optional<LentFolder>> lend_folder(const std::string& path, os::Descriptor& tree, std::uint32_t owner,
+                                              std::uint32_t host_id);
+// Gives everything below that still belongs to the sandbox to the owner. After the sandbox's last process has ended.
+void take_back(const LentFolder& lent);
 
 // ---- The sandbox's side: called by its first process.
 

@@ -240,7 +240,7 @@ void Spawner::assign(Sandbox& sandbox, const Pending& pending) {
   if (auto given = give_order(sandbox, pending); !given) {
     send(StartFailed{id, given.error()});
     // It may have limits or a network of this task by now, and a blank must be blank.
-    if (sandbox.id != 0 || sandbox.egress) {
+    if (sandbox.id != 0 || sandbox.egress || sandbox.lent) {
       serials_.erase(id);
       sandbox.id = 0;
       end(sandbox);
@@ -271,13 +271,15 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
     trees.push_back(std::move(*tree));
     return {};
   };
-  if (!spec.code_directory.empty()) VIRGA_TRY(add(kHasCode, clone_folder(spec.code_directory, Access::ReadOnly)));
-  if (!spec.layer_directories.empty()) VIRGA_TRY(add(kHasLayers, clone_layers(spec.layer_directories)));
+  if (!spec.code_directory.empty()) VIRGA_TRY(add(kHasCode, clone_folder(ground_.roots, spec.code_directory, Access::ReadOnly)));
+  if (!spec.layer_directories.empty()) VIRGA_TRY(add(kHasLayers, clone_layers(ground_.roots, spec.layer_directories)));
   if (!spec.runtime_directory.empty())
-    VIRGA_TRY(add(kHasRuntime, clone_folder(spec.runtime_directory, Access::ReadOnly)));
+    VIRGA_TRY(add(kHasRuntime, clone_folder(ground_.roots, spec.runtime_directory, Access::ReadOnly)));
   if (!spec.output_directory.empty()) {
-    VIRGA_TRY_ASSIGN(auto tree, clone_folder(spec.output_directory, Access::ReadWrite));
-    if (ground_.is_root) VIRGA_TRY(give_folder(spec.output_directory, tree, sandbox.host_id));
+    VIRGA_TRY_ASSIGN(auto tree, clone_folder(ground_.roots, spec.output_directory, Access::ReadWrite));
+    if (ground_.is_root) {
+      VIRGA_TRY_ASSIGN(sandbox.lent, lend_folder(spec.output_directory, tree, ground_.owner, sandbox.host_id));
+    }
     VIRGA_TRY(add(kHasOutputFolder, std::move(tree)));
   }
   VIRGA_TRY(add(kHasMeminfo, workshop_.clone_meminfo(spec.limits.memory_bytes)));
@@ -368,6 +370,7 @@ void Spawner::finish(std::uint64_t serial) {
   siginfo_t info{};
   (void)::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(sandbox.blank.process.get()), &info, WEXITED);
   if (sandbox.egress) egress_->disconnect(*sandbox.egress);
+  if (sandbox.lent) take_back(*sandbox.lent);  // before the daemon hears of the end
   report_end(sandbox);
   host_ids_.erase(sandbox.host_id);
   if (sandbox.id != 0) serials_.erase(sandbox.id);

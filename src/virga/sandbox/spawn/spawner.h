@@ -59,6 +59,7 @@ class Spawner {
     Phases phases;
     bool killed = false;
     std::optional<std::uint32_t> egress;  // the slot of its way out
+    std::optional<LentFolder> lent;       // to be taken back at the end
     std::optional<int> status;            // the program's wait status, from init
     std::optional<Error> failure;         // what the first process said before it gave up
   };
