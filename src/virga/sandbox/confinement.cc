@@ -20,8 +20,7 @@
 namespace virga::sandbox {
 namespace {
 
-// Read by the C library and by the daemon itself while it serves. The folders below /run are what /etc/resolv.conf
-// points to on most systems; /etc as a whole would hold root's secrets.
+// Read by the C library and by the daemon itself while it serves. /etc as a whole would hold root's secrets.
 constexpr const char* kReadable[] = {"/usr/lib",
                                      "/usr/lib64",
                                      "/lib",
@@ -30,9 +29,6 @@ constexpr const char* kReadable[] = {"/usr/lib",
                                      "/etc/localtime",
                                      "/etc/resolv.conf",
                                      "/etc/ld.so.cache",
-                                     "/run/systemd/resolve",
-                                     "/run/resolvconf",
-                                     "/run/NetworkManager",
                                      "/proc",
                                      "/sys/devices/system/cpu",
                                      "/dev/urandom"};

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -157,6 +158,10 @@ TEST_F(ConfinementTest, StartsNoProgramsAndReachesNoLocalServices) {
         << word(os::socket_pair(SOCK_STREAM).has_value()) << ", own limits "
         << word(::prlimit(0, RLIMIT_NOFILE, nullptr, nullptr) == 0) << ", another's "
         << word(::prlimit(parent, RLIMIT_NOFILE, nullptr, nullptr) == 0);
+    // A device that is no terminal says ENOTTY; the filter answers before it.
+    os::Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    char key = 'x';
+    out << ", typing " << word(::ioctl(null.get(), TIOCSTI, &key) == 0);
     pid_t child = ::fork();
     if (child == 0) {
       char* const arguments[] = {const_cast<char*>("true"), nullptr};
@@ -167,8 +172,9 @@ TEST_F(ConfinementTest, StartsNoProgramsAndReachesNoLocalServices) {
     ::waitpid(child, &status, 0);
     out << ", exec " << WEXITSTATUS(status);
   };
-  EXPECT_EQ(before(look), "unix yes, internet yes yes, pair yes, own limits yes, another's yes, exec 0");
-  EXPECT_EQ(after(look), "unix EAFNOSUPPORT, internet yes yes, pair yes, own limits yes, another's EPERM, exec 3");
+  EXPECT_EQ(before(look), "unix yes, internet yes yes, pair yes, own limits yes, another's yes, typing ENOTTY, exec 0");
+  EXPECT_EQ(after(look),
+            "unix EAFNOSUPPORT, internet yes yes, pair yes, own limits yes, another's EPERM, typing EPERM, exec 3");
 }
 
 }  // namespace

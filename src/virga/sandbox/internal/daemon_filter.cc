@@ -3,6 +3,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -22,12 +23,11 @@ constexpr std::uint32_t kFirstForeign = 0xffffffff;
 #endif
 
 constexpr std::uint32_t kForbidden[] = {
-    SYS_execve,        SYS_execveat,          SYS_ptrace,         SYS_process_vm_readv, SYS_process_vm_writev,
-    SYS_add_key,       SYS_request_key,       SYS_keyctl,         SYS_bpf,              SYS_perf_event_open,
-    SYS_userfaultfd,   SYS_io_uring_setup,    SYS_unshare,        SYS_setns,            SYS_mount,
-    SYS_umount2,       SYS_pivot_root,        SYS_chroot,         SYS_open_tree,        SYS_move_mount,
-    SYS_fsopen,        SYS_mount_setattr,     SYS_open_by_handle_at, SYS_setpriority,   SYS_shmget,
-    SYS_kexec_load,    SYS_init_module,       SYS_finit_module};
+    SYS_execve,      SYS_execveat,   SYS_ptrace,      SYS_process_vm_readv, SYS_process_vm_writev, SYS_add_key,
+    SYS_request_key, SYS_keyctl,     SYS_bpf,         SYS_perf_event_open,  SYS_userfaultfd,       SYS_io_uring_setup,
+    SYS_unshare,     SYS_setns,      SYS_mount,       SYS_umount2,          SYS_pivot_root,        SYS_chroot,
+    SYS_open_tree,   SYS_move_mount, SYS_fsopen,      SYS_mount_setattr,    SYS_open_by_handle_at, SYS_setpriority,
+    SYS_shmget,      SYS_kexec_load, SYS_init_module, SYS_finit_module,     SYS_mq_open,           SYS_pidfd_getfd};
 
 constexpr std::uint32_t kNamespaces =
     CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
@@ -35,7 +35,8 @@ constexpr std::uint32_t kFamilies[] = {AF_INET, AF_INET6, AF_NETLINK};
 
 // The low half of an argument; both architectures are little-endian.
 constexpr std::uint32_t argument(int index) {
-  return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + sizeof(std::uint64_t) * static_cast<unsigned>(index));
+  return static_cast<std::uint32_t>(offsetof(seccomp_data, args) +
+                                    sizeof(std::uint64_t) * static_cast<unsigned>(index));
 }
 
 sock_filter load(std::uint32_t offset) {
@@ -52,8 +53,10 @@ sock_filter jump_if_equal(std::uint32_t value, std::uint8_t yes, std::uint8_t no
 
 std::vector<sock_filter> make_daemon_filter() {
   constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO | EPERM;
-  std::vector<sock_filter> filter = {load(offsetof(seccomp_data, arch)), jump_if_equal(kArchitecture, 1, 0),
-                                     answer(SECCOMP_RET_KILL_PROCESS), load(offsetof(seccomp_data, nr)),
+  std::vector<sock_filter> filter = {load(offsetof(seccomp_data, arch)),
+                                     jump_if_equal(kArchitecture, 1, 0),
+                                     answer(SECCOMP_RET_KILL_PROCESS),
+                                     load(offsetof(seccomp_data, nr)),
                                      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kFirstForeign, 0, 1),
                                      answer(SECCOMP_RET_KILL_PROCESS)};
   for (std::uint32_t number : kForbidden) {
@@ -76,6 +79,13 @@ std::vector<sock_filter> make_daemon_filter() {
     filter.push_back(answer(SECCOMP_RET_ALLOW));
   }
   filter.push_back(answer(SECCOMP_RET_ERRNO | EAFNOSUPPORT));
+  // Typing into the terminal that this program was started from.
+  filter.push_back(jump_if_equal(SYS_ioctl, 0, 5));
+  filter.push_back(load(argument(1)));
+  filter.push_back(jump_if_equal(TIOCSTI, 1, 0));
+  filter.push_back(jump_if_equal(TIOCLINUX, 0, 1));
+  filter.push_back(answer(kRefuse));
+  filter.push_back(answer(SECCOMP_RET_ALLOW));
   // Limits of this process only, which is named 0.
   filter.push_back(jump_if_equal(SYS_prlimit64, 0, 3));
   filter.push_back(load(argument(0)));

@@ -16,10 +16,10 @@ inline constexpr std::uint64_t kReadFile = 1 << 2;
 inline constexpr std::uint64_t kReadDirectory = 1 << 3;
 inline constexpr std::uint64_t kMakeCharacterDevice = 1 << 6;
 inline constexpr std::uint64_t kMakeBlockDevice = 1 << 11;
-inline constexpr std::uint64_t kTruncate = 1 << 14;           // ABI 3
-inline constexpr std::uint64_t kIoctlDevice = 1 << 15;        // ABI 5
-inline constexpr std::uint64_t kBindAndConnectTcp = 3;        // ABI 4
-inline constexpr std::uint64_t kScopeAbstractAndSignal = 3;   // ABI 6
+inline constexpr std::uint64_t kTruncate = 1 << 14;          // ABI 3
+inline constexpr std::uint64_t kIoctlDevice = 1 << 15;       // ABI 5
+inline constexpr std::uint64_t kBindAndConnectTcp = 3;       // ABI 4
+inline constexpr std::uint64_t kScopeAbstractAndSignal = 3;  // ABI 6
 
 inline constexpr int kMovesFiles = 2;     // from this ABI on files may move between folders under rules
 inline constexpr int kScopesSignals = 6;  // from this ABI on signals and abstract sockets are fenced
