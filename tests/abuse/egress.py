@@ -20,6 +20,7 @@ PORT = 8080
 HOST = "203.0.113.1"
 INTERNET = "203.0.113.2"
 PRIVATE = "10.9.9.9"
+ALLOWED = "10.9.8.8"
 METADATA = "169.254.169.254"
 
 SERVER = """
@@ -70,9 +71,10 @@ def build():
     inside = ["nsenter", "--net", "--target", str(beyond.pid), "ip"]
     for words in (["address", "add", INTERNET + "/24", "dev", "in"], ["link", "set", "in", "up"],
                   ["link", "set", "lo", "up"], ["address", "add", PRIVATE + "/32", "dev", "lo"],
+                  ["address", "add", ALLOWED + "/32", "dev", "lo"],
                   ["address", "add", METADATA + "/32", "dev", "lo"]):
         subprocess.run(inside + words, check=True)
-    for address in (PRIVATE, METADATA):
+    for address in (PRIVATE, ALLOWED, METADATA):
         ip("route", "add", address + "/32", "via", INTERNET)
     return beyond
 
@@ -104,7 +106,7 @@ def main():
     mine = socket.create_server(("", 7000))  # stands for the control plane
     with tempfile.TemporaryDirectory(prefix="virga-egress-") as folder:
         os.chmod(folder, 0o755)
-        runner = harness.Runner(options.runner, os.path.join(folder, "state"), blanks=1)
+        runner = harness.Runner(options.runner, os.path.join(folder, "state"), blanks=1, allow=["10.9.8.0/24"])
         try:
             neighbour = runner.start(["/usr/bin/python3", "-c", SERVER, "9000"], network="egress")
             event = runner.wait(neighbour, "started")
@@ -113,10 +115,10 @@ def main():
                 return SKIPPED
             check("a sandbox with a way out starts", event["event"] == "started", str(event))
             time.sleep(0.5)
-            open_ones = [f"{INTERNET}:{PORT}"]
-            closed_ones = [f"{INTERNET}:25", f"{PRIVATE}:{PORT}", f"{METADATA}:{PORT}", f"{HOST}:7000", "198.18.0.1:7000",
+            open_ones = [f"{INTERNET}:{PORT}", f"{ALLOWED}:{PORT}"]
+            closed_ones = [f"{INTERNET}:25", f"{ALLOWED}:25", f"{PRIVATE}:{PORT}", f"{METADATA}:{PORT}", f"{HOST}:7000", "198.18.0.1:7000",
                            "198.18.0.5:7000", "198.18.0.2:9000"]
-            for target in open_ones + closed_ones[:4]:
+            for target in open_ones + closed_ones[:5]:
                 host, port = target.rsplit(":", 1)
                 check(f"control: the host reaches {target}", reaches(host, int(port)))
 

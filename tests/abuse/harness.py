@@ -11,10 +11,12 @@ import time
 class Runner:
     """One helper with its sandboxes. Events of a sandbox are handed to whoever waits for its id."""
 
-    def __init__(self, program, state, blanks=4, privilege=None, prefix=()):
+    def __init__(self, program, state, blanks=4, privilege=None, prefix=(), allow=()):
         command = [*prefix, program, "--state", state, "--blanks", str(blanks)]
         if privilege:
             command += ["--privilege", privilege]
+        for range_ in allow:
+            command += ["--allow", range_]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.next_id = 1
         self.lock = threading.Lock()

@@ -1,9 +1,9 @@
 // Starts sandboxes through the public face of src/virga/sandbox, for tests that judge them from outside.
 //
-//   virga-sandbox-run --state FOLDER [--privilege root|rootless] [--blanks N]
+//   virga-sandbox-run --state FOLDER [--folder FOLDER]... [--privilege root|rootless] [--blanks N] [--allow RANGE]...
 //
 // Reads one JSON request a line from standard input, writes one JSON event a line to standard output, and ends all
-// sandboxes when standard input ends. Requests:
+// sandboxes when standard input ends. Folders in requests lie beside the state folder or below a --folder. Requests:
 //   {"do":"start","id":1,"arguments":[...],"environment":[...],"code":"...","layers":[...],"runtime":"...","output":"...",
 //    "memory":BYTES,"cpus":1.0,"init_cpus":1.0,"processes":N,"files":N,"tmp":BYTES,"network":"none|loopback|egress",
 //    "listener":true,"log":"FILE"}            standard output and error go to FILE
@@ -19,6 +19,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -187,12 +188,16 @@ int run(Helper helper) {
 
 int main(int count, char** values) {
   Helper::Options options;
-  options.writable_folders = {"/"};  // tests name folders anywhere
   for (int i = 1; i + 1 < count; i += 2) {
     std::string name = values[i];
     std::string value = values[i + 1];
-    if (name == "--state") options.state_directory = value;
+    if (name == "--state") {
+      options.state_directory = value;
+      options.writable_folders.push_back(std::filesystem::path(value).parent_path());
+    }
+    if (name == "--folder") options.writable_folders.push_back(value);
     if (name == "--blanks") options.blanks = static_cast<std::uint32_t>(std::stoul(value));
+    if (name == "--allow") options.egress_allowed.push_back(value);
     if (name == "--privilege") {
       options.privilege = value == "root" ? Helper::Privilege::Root : Helper::Privilege::Rootless;
     }

@@ -18,8 +18,7 @@ Sandboxes::~Sandboxes() = default;
 
 Result<std::unique_ptr<Sandboxes>> Sandboxes::create(io::Loop& loop, sandbox::Helper::Options options) {
   VIRGA_TRY_ASSIGN(auto helper, sandbox::Helper::start(std::move(options)));
-  std::unique_ptr<Sandboxes> sandboxes(
-      new Sandboxes(loop, std::make_unique<sandbox::Helper>(std::move(helper))));
+  std::unique_ptr<Sandboxes> sandboxes(new Sandboxes(loop, std::make_unique<sandbox::Helper>(std::move(helper))));
   VIRGA_TRY(sandboxes->attach());
   return sandboxes;
 }
@@ -126,6 +125,11 @@ void Sandboxes::dispatch(sandbox::Event event) {
   if (auto* started = std::get_if<sandbox::Started>(&event)) {
     if (auto found = running_.find(started->id); found != running_.end()) {
       found->second->is_started = true;
+      if (resolver_ != nullptr && started->name_datagrams.valid()) {
+        auto served =
+            resolver_->serve(started->id, std::move(started->name_datagrams), std::move(started->name_listener));
+        if (!served) log::error("a function's names are not resolved", {{"error", served.error()}});
+      }
       found->second->started.deliver(std::move(*started));
     }
   } else if (auto* failed = std::get_if<sandbox::StartFailed>(&event)) {
@@ -148,6 +152,7 @@ void Sandboxes::finish(std::uint64_t id, const sandbox::Ended& ended) {
   if (found == running_.end()) return;
   auto running = std::move(found->second);
   running_.erase(found);
+  if (resolver_ != nullptr) resolver_->end(id);
   if (running_.empty()) empty_.set();
   if (running->usage) running->usage->deliver(fail(ErrorCode::NotFound, "the sandbox has ended"));
   if (!running->is_started) {

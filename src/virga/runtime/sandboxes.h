@@ -11,6 +11,7 @@
 #include "virga/io/readiness.h"
 #include "virga/io/task.h"
 #include "virga/io/task_group.h"
+#include "virga/names/resolver.h"
 #include "virga/sandbox/helper.h"
 
 namespace virga::runtime {
@@ -25,6 +26,9 @@ class Sandboxes {
   // Starts the helper: before there are threads.
   static Result<std::unique_ptr<Sandboxes>> create(io::Loop& loop, sandbox::Helper::Options options);
   ~Sandboxes();
+
+  // Who answers questions for names of sandboxes with a way out; without one they go unanswered. It outlives this.
+  void use(names::Resolver& resolver) { resolver_ = &resolver; }
 
   // From here on the helper's answers are heard, and stop() must be awaited before this is destroyed.
   void serve() { tasks_.add(receive()); }
@@ -45,7 +49,8 @@ class Sandboxes {
   std::size_t count() const { return running_.size(); }
   std::uint64_t helper_restarts() const { return restarts_; }
   bool is_root() const { return helper_->is_root(); }
-  // No helper can be started any more, and so no sandbox: the process that could is gone. Only a new start of Virga helps.
+  // No helper can be started any more, and so no sandbox: the process that could is gone. Only a new start of Virga
+  // helps.
   bool is_over() const { return is_over_; }
 
   // Kills what runs, waits until it has ended, and ends the helper.
@@ -73,6 +78,7 @@ class Sandboxes {
   io::TaskGroup tasks_;
   io::Event empty_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Running>> running_;  // shared with the coroutines that wait for it
+  names::Resolver* resolver_ = nullptr;
   std::uint64_t last_id_ = 0;
   std::uint64_t restarts_ = 0;
   bool stopping_ = false;

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <string_view>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -93,6 +93,7 @@ Result<Helper> Helper::start(Options options) {
                                     options.state_directory};
   for (const auto& folder : options.readable_folders) texts.push_back("r:" + folder);
   for (const auto& folder : options.writable_folders) texts.push_back("w:" + folder);
+  for (const auto& range : options.egress_allowed) texts.push_back("e:" + range);
   VIRGA_TRY_ASSIGN(pid_t keeper, launch(image, sockets.second, std::move(texts)));
   Helper helper(std::move(sockets.first), keeper);
   sockets.second.reset();
@@ -230,7 +231,15 @@ Result<std::optional<Event>> Helper::receive() {
     return fail(ErrorCode::Unavailable, report.error().message());
   }
   if (auto* started = std::get_if<Started>(&*report)) {
-    if (!descriptors.empty()) started->listener = std::move(descriptors.front());
+    // In the order in which the sandbox made them: those for names are two, the listener is one.
+    if (descriptors.size() % 2 == 1) {
+      started->listener = std::move(descriptors.front());
+      descriptors.erase(descriptors.begin());
+    }
+    if (descriptors.size() == 2) {
+      started->name_datagrams = std::move(descriptors[0]);
+      started->name_listener = std::move(descriptors[1]);
+    }
     return Event(std::move(*started));
   }
   if (auto* failed = std::get_if<StartFailed>(&*report)) return Event(std::move(*failed));

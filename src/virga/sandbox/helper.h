@@ -33,6 +33,10 @@ struct Started {
   std::uint64_t id = 0;
   os::Descriptor listener;
   Phases phases;
+  // With Network::Egress, likewise: a UDP socket and a TCP listener on 127.0.0.53:53, which the sandbox's resolv.conf
+  // names. Whoever holds them answers its questions for names.
+  os::Descriptor name_datagrams;
+  os::Descriptor name_listener;
 };
 
 // The sandbox was not made, and nothing of it is left. Cancelled if kill() came first.
@@ -92,6 +96,8 @@ class Helper {
     // without symlinks. Into those that are writable an output_directory may point.
     std::vector<std::string> readable_folders;
     std::vector<std::string> writable_folders;
+    // IPv4 ranges, such as "10.1.0.0/16", that sandboxes with a way out may reach although they are private.
+    std::vector<std::string> egress_allowed;
     // The user this program is going to be: to whom output folders and what is written there belong.
     std::optional<uid_t> owner;  // nullopt: the one it is
   };

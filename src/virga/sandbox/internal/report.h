@@ -10,7 +10,8 @@
 
 namespace virga::sandbox::wire {
 
-// The helper's half of the conversation: one message is one report. A Started with a listener brings its descriptor.
+// The helper's half of the conversation: one message is one report. A Started brings the descriptors it
+// has: the listener, then the two for names.
 inline constexpr std::size_t kMaxReportBytes = 8192;
 
 // The first report: the helper is ready.

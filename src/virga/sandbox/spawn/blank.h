@@ -47,7 +47,7 @@ struct OrderHead {
 struct BlankReport {
   enum Kind : std::int32_t {
     Ready,    // waits for an order
-    Running,  // the program runs; the listener comes along if asked for
+    Running,  // the program runs; the listener and the sockets for names come along if asked for
     Failed,   // text says why; the process ends
   };
   std::int32_t kind = Ready;

@@ -13,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include "virga/base/problems.h"
@@ -55,7 +57,10 @@ Result<> run_nft(const std::string& script) {
   return fail(problem::kEgressNeedsNft, "nft did not take the rules for sandboxes' way out; see that nf_tables works");
 }
 
-std::string rules(const std::string& name, const std::string& prefix) {
+std::string rules(const std::string& name, const std::string& prefix, const std::vector<std::string>& allowed) {
+  std::string elements;
+  for (const auto& range : allowed) elements += (elements.empty() ? "elements = { " : ", ") + range;
+  if (!elements.empty()) elements += " }";
   // An earlier daemon's table with this name goes in the same transaction.
   std::string text =
       "table inet NAME {}\ndelete table inet NAME\n"
@@ -63,10 +68,11 @@ std::string rules(const std::string& name, const std::string& prefix) {
       "  set closed { type ipv4_addr; flags interval; elements = { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, "
       "127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, "
       "224.0.0.0/3 } }\n"
+      "  set allowed { type ipv4_addr; flags interval; auto-merge; ALLOWED }\n"
       "  chain from_sandbox {\n"
       "    meta nfproto ipv6 drop\n"
       "    ip saddr != 198.18.0.0/15 drop\n"
-      "    ip daddr @closed drop\n"
+      "    ip daddr @closed ip daddr != @allowed drop\n"
       "    tcp dport 25 drop\n"
       "    meta l4proto { tcp, udp, icmp } accept\n"
       "    drop\n"
@@ -82,7 +88,8 @@ std::string rules(const std::string& name, const std::string& prefix) {
       "    ip saddr 198.18.0.0/15 oifname != \"PREFIX*\" masquerade\n"
       "  }\n"
       "}\n";
-  for (auto [word, value] : {std::pair<std::string_view, const std::string&>("NAME", name), {"PREFIX", prefix}}) {
+  for (auto [word, value] :
+       {std::pair<std::string_view, const std::string&>("NAME", name), {"PREFIX", prefix}, {"ALLOWED", elements}}) {
     for (std::size_t at = 0; (at = text.find(word, at)) != text.npos; at += value.size()) {
       text.replace(at, word.size(), value);
     }
@@ -170,7 +177,23 @@ EgressAddresses egress_addresses(std::uint32_t slot) {
   return {base + 1, base + 2};
 }
 
-Result<Egress> Egress::open(std::string_view state_directory) {
+Result<std::string> read_range(const std::string& text) {
+  auto refuse = [&] { return fail(ErrorCode::InvalidArgument, "'" + text + "' is no IPv4 range such as 10.1.0.0/16"); };
+  std::size_t slash = std::min(text.find('/'), text.size());
+  in_addr address{};
+  if (::inet_pton(AF_INET, text.substr(0, slash).c_str(), &address) != 1) return refuse();
+  int bits = 32;
+  if (slash < text.size()) {
+    const char* end = text.data() + text.size();
+    auto [last, error] = std::from_chars(text.data() + slash + 1, end, bits);
+    if (error != std::errc() || last != end || bits < 0 || bits > 32) return refuse();
+  }
+  char canonical[INET_ADDRSTRLEN] = "";
+  ::inet_ntop(AF_INET, &address, canonical, sizeof(canonical));
+  return std::string(canonical) + "/" + std::to_string(bits);
+}
+
+Result<Egress> Egress::open(std::string_view state_directory, const std::vector<std::string>& allowed) {
   if (::access(kNft, X_OK) != 0) {
     return fail(problem::kEgressNeedsNft, "egress needs the program /usr/sbin/nft: install the package nftables");
   }
@@ -182,7 +205,7 @@ Result<Egress> Egress::open(std::string_view state_directory) {
   std::string name = cgroup_name_for(state_directory);
   name[name.find('-')] = '_';
   Egress egress(std::move(name));
-  VIRGA_TRY(run_nft(rules(egress.name_, egress.interface(kEgressSlots))));
+  VIRGA_TRY(run_nft(rules(egress.name_, egress.interface(kEgressSlots), allowed)));
   return egress;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "virga/base/result.h"
 
@@ -16,12 +17,17 @@ struct EgressAddresses {
 EgressAddresses egress_addresses(std::uint32_t slot);
 inline constexpr std::uint32_t kEgressSlots = 32768;
 
+// An IPv4 range such as "10.1.0.0/16" or "10.1.0.7", rewritten from its numbers: it becomes part of a script for nft.
+Result<std::string> read_range(const std::string& text);
+
 // The way from sandboxes to the internet: a veth pair for each, and one nftables table with what they may reach: public
-// IPv4 addresses, no mail port, nothing of this host, no private or link-local range, no other sandbox.
+// IPv4 addresses, no mail port, nothing of this host, no private or link-local range unless it was allowed, no other
+// sandbox.
 class Egress {
  public:
   // Checks what is needed and installs the table. Unimplemented: not possible here; the message says what is missing.
-  static Result<Egress> open(std::string_view state_directory);
+  // `allowed`: ranges that read_range() made.
+  static Result<Egress> open(std::string_view state_directory, const std::vector<std::string>& allowed);
   Egress(Egress&&) noexcept;
   Egress& operator=(Egress&&) = delete;
   ~Egress();  // removes the table

@@ -167,7 +167,8 @@ Result<Order> receive_order() {
   return order;
 }
 
-Result<os::Descriptor> furnish(const Order& order) {
+// Answers what is to be handed out: the runtime API's listener, then the two sockets for names.
+Result<std::vector<os::Descriptor>> furnish(const Order& order) {
   struct Place {
     const os::Descriptor& tree;
     const char* path;
@@ -179,9 +180,18 @@ Result<os::Descriptor> furnish(const Order& order) {
   }
   VIRGA_TRY(mount_tmp(order.spec.limits.tmp_bytes));
   if (order.spec.network == Network::None) VIRGA_TRY(set_loopback(Link::Down));
-  if (order.spec.network == Network::Egress) VIRGA_TRY(set_up_egress(order.egress_slot));
-  if (order.spec.runtime_api_listener) return listen_for_runtime_api();
-  return os::Descriptor();
+  std::vector<os::Descriptor> made;
+  if (order.spec.runtime_api_listener) {
+    VIRGA_TRY_ASSIGN(auto listener, listen_for_runtime_api());
+    made.push_back(std::move(listener));
+  }
+  if (order.spec.network == Network::Egress) {
+    VIRGA_TRY(set_up_egress(order.egress_slot));
+    VIRGA_TRY_ASSIGN(auto names, open_name_sockets());
+    made.push_back(std::move(names.datagrams));
+    made.push_back(std::move(names.listener));
+  }
+  return made;
 }
 
 // Everything the new process needs, laid out before the vfork: between vfork and exec nothing is allocated.
@@ -278,23 +288,24 @@ Result<> start_program(Launch& launch) {
   BlankReport running;
   running.kind = BlankReport::Running;
   begin = Clock::now();
-  auto listener = furnish(*order);
-  if (!listener) fail_and_end(listener.error());
+  auto made = furnish(*order);
+  if (!made) fail_and_end(made.error());
   running.microseconds[0] = microseconds_since(begin);
 
   begin = Clock::now();
   os::Descriptor rules;
   if (ground.landlock_abi > 0) {
-    auto made = make_landlock_rules(ground.landlock_abi, order->spec);
-    if (!made) fail_and_end(made.error());
-    rules = std::move(*made);
+    auto allowed = make_landlock_rules(ground.landlock_abi, order->spec);
+    if (!allowed) fail_and_end(allowed.error());
+    rules = std::move(*allowed);
   }
   Launch launch{ground, *order, rules, pointers(order->spec.arguments), pointers(order->spec.environment)};
   if (auto started = start_program(launch); !started) fail_and_end(started.error());
   running.microseconds[1] = std::chrono::duration_cast<std::chrono::microseconds>(launch.exec_begin - begin).count();
   running.microseconds[2] = microseconds_since(launch.exec_begin);
-  int passed = listener->get();
-  report(running, listener->valid() ? std::span<const int>(&passed, 1) : std::span<const int>());
+  std::vector<int> passed;
+  for (const auto& descriptor : *made) passed.push_back(descriptor.get());
+  report(running, passed);
   become_init(ground, *init);
 }
 

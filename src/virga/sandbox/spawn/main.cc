@@ -1,11 +1,12 @@
 // virga-spawn: the small privileged process that makes and ends sandboxes for the daemon. It is linked statically and
 // run from a sealed memfd, so nothing a sandbox could reach is ever part of it.
 //
-//   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS OWNER STATE_DIRECTORY [r:FOLDER|w:FOLDER]...
+//   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS OWNER STATE_DIRECTORY [r:FOLDER|w:FOLDER|e:RANGE]...
 //
 // Descriptor 3 is the socket over which the daemon asks for a helper; see keeper.h.
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -98,6 +99,19 @@ Result<os::Descriptor> wait_for_the_last_helper(const std::string& state_directo
   return folder;
 }
 
+// A helper without root's powers is the daemon's user wholly, whoever started it: what its sandboxes write must be the
+// daemon's, whose the state folder is.
+Result<> become_owner(const Arguments& arguments) {
+  struct stat status{};
+  if (::stat(arguments.state_directory.c_str(), &status) != 0) return os::fail_errno("stat", arguments.state_directory);
+  if (::setgroups(0, nullptr) != 0) return os::fail_errno("setgroups");
+  if (::setresgid(status.st_gid, status.st_gid, status.st_gid) != 0) return os::fail_errno("setresgid");
+  if (::setresuid(arguments.owner, arguments.owner, arguments.owner) != 0) return os::fail_errno("setresuid");
+  // The change made this process's own id maps root's.
+  if (::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) return os::fail_errno("prctl dumpable");
+  return {};
+}
+
 // What the keeper and every helper it forks share.
 Result<> settle(const Arguments& arguments) {
   reset_signals();
@@ -114,6 +128,7 @@ Result<> settle(const Arguments& arguments) {
   if (::access(arguments.state_directory.c_str(), F_OK) != 0) {
     VIRGA_TRY(os::make_directories(arguments.state_directory, 0700));
   }
+  if (!arguments.is_root && ::geteuid() == 0 && arguments.owner != 0) VIRGA_TRY(become_owner(arguments));
   return {};
 }
 
@@ -181,6 +196,12 @@ int main(int count, char** values) {
                     spawn::number(values[4], arguments.settings.blanks) && spawn::number(values[5], arguments.owner);
   for (int i = 7; i < count && understood; ++i) {
     std::string_view text(values[i]);
+    if (text.starts_with("e:")) {
+      auto range = spawn::read_range(std::string(text.substr(2)));
+      understood = range.has_value();
+      if (range) arguments.settings.egress_allowed.push_back(std::move(*range));
+      continue;
+    }
     understood = text.starts_with("r:") || text.starts_with("w:");
     auto access = text.starts_with("w:") ? spawn::Access::ReadWrite : spawn::Access::ReadOnly;
     arguments.folders.push_back({std::string(text.substr(std::min<std::size_t>(2, text.size()))), access});

@@ -27,8 +27,7 @@ class Workshop {
   Result<os::Descriptor> clone_root() const;  // read-only, /usr and /dev below it
   // The /proc/meminfo of a machine with this much memory.
   Result<os::Descriptor> clone_meminfo(std::uint64_t memory_bytes);
-  // The /etc/resolv.conf of a sandbox with a way out: the host's name servers with public addresses, or well-known
-  // ones.
+  // The /etc/resolv.conf of a sandbox with a way out; see kResolvConf.
   Result<os::Descriptor> clone_resolver() const;
 
   // Entries of /proc to hide: all but those on a short list.
@@ -60,12 +59,12 @@ Result<os::Descriptor> clone_layers(const Roots& roots, std::span<const std::str
 // A folder that changed hands for one sandbox, because its file system cannot map ids.
 struct LentFolder {
   os::Descriptor folder;
-  std::uint32_t owner = 0;    // whose it was
+  std::uint32_t owner = 0;  // whose it was
   std::uint32_t group = 0;
   std::uint32_t host_id = 0;  // the sandbox's
 };
-// Lets the sandbox with this host id write into a folder of `owner`, so that what it writes there belongs to that owner:
-// at once where ids can be mapped, otherwise (a LentFolder comes back) by take_back(). Another owner's folder is
+// Lets the sandbox with this host id write into a folder of `owner`, so that what it writes there belongs to that
+// owner: at once where ids can be mapped, otherwise (a LentFolder comes back) by take_back(). Another owner's folder is
 // refused: the daemon, whose `owner` is, must not make files of others.
 Result<std::optional<LentFolder>> lend_folder(const std::string& path, os::Descriptor& tree, std::uint32_t owner,
                                               std::uint32_t host_id);

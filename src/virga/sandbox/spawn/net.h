@@ -11,4 +11,13 @@ Result<> set_loopback(Link state);
 // Listening on 127.0.0.1:9001, non-blocking.
 Result<os::Descriptor> listen_for_runtime_api();
 
+// Where a sandbox with a way out asks for names: UDP and TCP sockets on 127.0.0.53:53, to be handed out. Both exist
+// before the program runs, so nothing inside can take their place.
+struct NameSockets {
+  os::Descriptor datagrams;
+  os::Descriptor listener;
+};
+Result<NameSockets> open_name_sockets();
+inline constexpr const char* kResolvConf = "nameserver 127.0.0.53\n";
+
 }  // namespace virga::sandbox::spawn

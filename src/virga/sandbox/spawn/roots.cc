@@ -23,8 +23,7 @@ Result<os::Descriptor> resolve(int base, const std::string& name, int kind, std:
   os::Descriptor folder(static_cast<int>(::syscall(SYS_openat2, base, name.c_str(), &how, sizeof(how))));
   if (folder.valid()) return folder;
   if (errno == ELOOP) {
-    return fail(ErrorCode::InvalidArgument,
-                "a part of " + subject + " is a symlink; name the folder by its real path");
+    return fail(ErrorCode::InvalidArgument, "a part of " + subject + " is a symlink; name the folder by its real path");
   }
   if (errno == EXDEV) return fail(ErrorCode::InvalidArgument, subject + " leads out of its folder");
   return os::fail_errno(kind == O_DIRECTORY ? "open the folder" : "open", subject);
@@ -59,6 +58,7 @@ Result<Roots> Roots::open(std::span<const Folder> folders) {
 
 Result<Roots> Roots::open_again() const {
   std::vector<Folder> folders;
+  folders.reserve(roots_.size());
   for (const auto& root : roots_) folders.push_back(root.folder);
   VIRGA_TRY_ASSIGN(auto again, open(folders));
   for (std::size_t i = 0; i < roots_.size(); ++i) {
@@ -85,9 +85,9 @@ Result<os::Descriptor> Roots::open_below(const std::string& path, Access access,
       return resolve(root.descriptor.get(), *rest, kind, RESOLVE_BENEATH, path);
     }
   }
-  return fail(ErrorCode::PermissionDenied,
-              "sandboxes may not " + std::string(access == Access::ReadWrite ? "write" : "read") + " " + path +
-                  ": it lies outside of the folders that Virga was started with");
+  return fail(ErrorCode::PermissionDenied, "sandboxes may not " +
+                                               std::string(access == Access::ReadWrite ? "write" : "read") + " " +
+                                               path + ": it lies outside of the folders that Virga was started with");
 }
 
 }  // namespace virga::sandbox::spawn

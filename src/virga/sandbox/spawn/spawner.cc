@@ -253,7 +253,7 @@ Result<> Spawner::connect(Sandbox& sandbox) {
     return fail(problem::kEgressNeedsRoot, "egress is not available without root: start Virga as root");
   }
   if (!egress_) {
-    VIRGA_TRY_ASSIGN(auto egress, Egress::open(settings_.state_directory));
+    VIRGA_TRY_ASSIGN(auto egress, Egress::open(settings_.state_directory, settings_.egress_allowed));
     egress_.emplace(std::move(egress));
   }
   VIRGA_TRY_ASSIGN(sandbox.egress, egress_->connect(sandbox.blank.pid));
@@ -271,7 +271,8 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
     trees.push_back(std::move(*tree));
     return {};
   };
-  if (!spec.code_directory.empty()) VIRGA_TRY(add(kHasCode, clone_folder(ground_.roots, spec.code_directory, Access::ReadOnly)));
+  if (!spec.code_directory.empty())
+    VIRGA_TRY(add(kHasCode, clone_folder(ground_.roots, spec.code_directory, Access::ReadOnly)));
   if (!spec.layer_directories.empty()) VIRGA_TRY(add(kHasLayers, clone_layers(ground_.roots, spec.layer_directories)));
   if (!spec.runtime_directory.empty())
     VIRGA_TRY(add(kHasRuntime, clone_folder(ground_.roots, spec.runtime_directory, Access::ReadOnly)));
@@ -347,10 +348,10 @@ void Spawner::on_report(Sandbox& sandbox, const BlankReport& report, std::vector
       sandbox.phases.exec = spent(2);
       sandbox.phases.total = duration_cast<microseconds>(Clock::now() - sandbox.arrival);
       // A kill that came meanwhile: the program did run, so what follows is its Ended.
-      os::Descriptor listener;
-      if (!descriptors.empty()) listener = std::move(descriptors.front());
-      Started started{sandbox.id, {}, sandbox.phases};
-      send(std::move(started), std::move(listener));
+      Started started;
+      started.id = sandbox.id;
+      started.phases = sandbox.phases;
+      send(std::move(started), std::move(descriptors));
       return;
     }
     default: {
@@ -423,17 +424,17 @@ void Spawner::report_end(Sandbox& sandbox) {
 
 // ---- To the daemon.
 
-void Spawner::send(const wire::Report& report, os::Descriptor descriptor) {
-  outgoing_.push_back({wire::encode(report), std::move(descriptor)});
+void Spawner::send(const wire::Report& report, std::vector<os::Descriptor> descriptors) {
+  outgoing_.push_back({wire::encode(report), std::move(descriptors)});
   flush();
 }
 
 void Spawner::flush() {
   while (!outgoing_.empty() && !daemon_gone_) {
     const Outgoing& next = outgoing_.front();
-    int passed = next.descriptor.get();
-    auto sent =
-        os::send_message(daemon_, next.bytes, passed >= 0 ? std::span<const int>(&passed, 1) : std::span<const int>());
+    std::vector<int> passed;
+    for (const auto& descriptor : next.descriptors) passed.push_back(descriptor.get());
+    auto sent = os::send_message(daemon_, next.bytes, passed);
     if (!sent && sent.error().code() == ErrorCode::Unavailable) break;
     if (!sent) daemon_gone_ = true;
     outgoing_.pop_front();

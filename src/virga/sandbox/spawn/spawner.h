@@ -30,6 +30,7 @@ class Spawner {
     std::uint32_t id_count = 1;
     std::uint32_t blanks = 0;
     std::string state_directory;
+    std::vector<std::string> egress_allowed;  // from read_range()
   };
 
   // `daemon` is the socket to the daemon; `cgroups` may be null. `ground` and `workshop` must outlive this.
@@ -71,7 +72,7 @@ class Spawner {
   };
   struct Outgoing {
     std::string bytes;
-    os::Descriptor descriptor;
+    std::vector<os::Descriptor> descriptors;
   };
 
   int housekeep();  // returns how long epoll may wait, in milliseconds
@@ -89,7 +90,7 @@ class Spawner {
   void on_report(Sandbox& sandbox, const BlankReport& report, std::vector<os::Descriptor> descriptors);
   void finish(std::uint64_t serial);
   void report_end(Sandbox& sandbox);
-  void send(const wire::Report& report, os::Descriptor descriptor = {});
+  void send(const wire::Report& report, std::vector<os::Descriptor> descriptors = {});
   void flush();
   void shut_down();
   std::optional<std::uint32_t> take_host_id();

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -8,12 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <ctime>
 
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
 #include "virga/sandbox/spawn/mount.h"
+#include "virga/sandbox/spawn/net.h"
 
 namespace virga::sandbox::spawn {
 namespace {
@@ -74,34 +73,6 @@ std::string meminfo_of(std::uint64_t memory_bytes) {
     text += std::string(name) + " 0 kB\n";
   }
   return text;
-}
-
-bool is_public(in_addr address) {
-  std::uint32_t value = ntohl(address.s_addr);
-  struct Range {
-    std::uint32_t first;
-    int bits;
-  };
-  for (auto [first, bits] :
-       {Range{0x00000000, 8}, Range{0x0a000000, 8}, Range{0x64400000, 10}, Range{0x7f000000, 8}, Range{0xa9fe0000, 16},
-        Range{0xac100000, 12}, Range{0xc0a80000, 16}, Range{0xc6120000, 15}, Range{0xe0000000, 3}}) {
-    if ((value >> (32 - bits)) == (first >> (32 - bits))) return false;
-  }
-  return true;
-}
-
-std::string resolver_of(std::string_view host) {
-  std::string text;
-  while (!host.empty()) {
-    std::size_t end = std::min(host.find('\n'), host.size());
-    std::string line(host.substr(0, end));
-    host.remove_prefix(std::min(end + 1, host.size()));
-    char name[64] = {};
-    in_addr address{};
-    if (std::sscanf(line.c_str(), " nameserver %63s", name) != 1 || ::inet_pton(AF_INET, name, &address) != 1) continue;
-    if (is_public(address)) text += "nameserver " + std::string(name) + "\n";
-  }
-  return text.empty() ? "nameserver 1.1.1.1\nnameserver 9.9.9.9\n" : text;
 }
 
 }  // namespace
@@ -185,7 +156,7 @@ Result<> Workshop::make_etc() {
   VIRGA_TRY(put("root/etc/hosts", kHosts));
   VIRGA_TRY(put("root/etc/nsswitch.conf", kNsswitch));
   VIRGA_TRY(put("root/etc/resolv.conf", ""));
-  VIRGA_TRY(put("resolv.conf", resolver_of(read_or_empty("/etc/resolv.conf"))));
+  VIRGA_TRY(put("resolv.conf", kResolvConf));
   VIRGA_TRY(put("root/etc/hostname", "sandbox\n"));
   VIRGA_TRY(put("root/etc/ld.so.cache", read_or_empty("/etc/ld.so.cache")));
   for (const char* name : kEtcFolders) {
