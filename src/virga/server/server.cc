@@ -14,16 +14,20 @@
 #include "virga/dispatch/sandbox_instances.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
+#include "virga/io/network.h"
 #include "virga/io/workers.h"
 #include "virga/ledger/logs.h"
+#include "virga/names/resolver.h"
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandboxes.h"
+#include "virga/sandbox/confinement.h"
 #include "virga/server/aws_dialect.h"
-#include "virga/server/data_folder.h"
 #include "virga/server/keys.h"
 #include "virga/server/open_store.h"
 #include "virga/server/paths.h"
+#include "virga/server/service_user.h"
 #include "virga/store/blob_store.h"
+#include "virga/store/data_lock.h"
 #include "virga/store/rocksdb/rocksdb_store.h"
 #include "virga/telemetry/log.h"
 #include "virga/telemetry/metrics.h"
@@ -67,6 +71,19 @@ void count_http(metrics::Registry& registry, const http::Server& server) {
                       [&server] { return static_cast<double>(server.counters().open); });
 }
 
+void count_names(metrics::Registry& registry, const names::Resolver& resolver) {
+  using Read = std::uint64_t names::Resolver::Counters::*;
+  auto counter = [&](std::string_view name, std::string_view help, Read member) {
+    registry.counter_from(name, help, [&resolver, member] { return static_cast<double>(resolver.counters().*member); });
+  };
+  using Counters = names::Resolver::Counters;
+  counter("virga_names_questions_total", "Questions for names by functions with a way out.", &Counters::questions);
+  counter("virga_names_withheld_total", "Answers kept from functions because of a private or host address.",
+          &Counters::withheld);
+  counter("virga_names_failed_total", "Questions that no name server answered.", &Counters::failed);
+  counter("virga_names_refused_total", "Questions dropped because too many were under way.", &Counters::refused);
+}
+
 }  // namespace
 
 // Bottom floor first; destroyed in reverse.
@@ -75,6 +92,8 @@ struct Server::State {
 
   io::Loop& loop;
   Options options;
+  ServiceUser user;
+  std::vector<names::Range> egress_allowed;
   RootKey key;
   std::string url;
   std::uint16_t port = 0;
@@ -82,13 +101,15 @@ struct Server::State {
   bool is_ready = false;
 
   metrics::Registry metrics;
-  std::unique_ptr<runtime::Sandboxes> sandboxes;  // first of all: the helper is started before there are threads
+  std::optional<io::Listener> listener;       // until it serves
+  std::optional<runtime::Runtimes> runtimes;  // read before privilege is given up
+  std::optional<names::Resolver> names;
+  std::unique_ptr<runtime::Sandboxes> sandboxes;  // the helper is started before there are threads
   std::unique_ptr<io::Workers> workers;
   std::unique_ptr<store::Store> store;
   std::optional<store::BlobStore> blobs;
   std::unique_ptr<catalog::Catalog> catalog;
   std::optional<ledger::Logs> logs;
-  std::optional<runtime::Runtimes> runtimes;
   std::optional<dispatch::SandboxInstances> instances;
   std::optional<dispatch::Dispatcher> dispatcher;
   std::optional<deploy::Unpacker> unpacker;
@@ -98,6 +119,9 @@ struct Server::State {
   std::optional<gateway::Gateway> gateway;
   std::optional<http::Server> http;
 
+  Result<> prepare_data();
+  Result<> listen();
+  Result<> give_up_privilege();
   Result<> open_data();
   Result<> build();
 };
@@ -105,11 +129,49 @@ struct Server::State {
 Server::Server() = default;
 Server::~Server() = default;
 
+Result<> Server::State::prepare_data() {
+  VIRGA_TRY_ASSIGN(user, choose_user(options.user, options.usual_user, options.data_directory));
+  VIRGA_TRY_ASSIGN(options.data_directory, make_data_directory(options.data_directory, user));
+  // Asked before the helper is started, which waits for another one of the same folder: a daemon that runs is not one
+  // that is ending. The store takes the lock for good.
+  VIRGA_TRY_ASSIGN(auto free, store::DataLock::acquire(options.data_directory));
+  return hand_over(options.data_directory, user);
+}
+
+Result<> Server::State::listen() {
+  auto listening = io::Listener::listen(loop, options.listen, options.port);
+  if (!listening) {
+    const auto& error = listening.error();
+    if (error.code() == ErrorCode::Unavailable) {
+      return fail(problem::kPortInUse, error.message() + ". Choose another port with --port N; 0 takes a free one");
+    }
+    return fail(problem::kAddressRefused, error.message() + ". Choose another with --listen ADDRESS and --port N");
+  }
+  listener.emplace(std::move(*listening));
+  port = listener->port();
+  auto host = options.listen == "0.0.0.0" || options.listen == "::" ? std::string("127.0.0.1") : options.listen;
+  url = "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+  return {};
+}
+
+Result<> Server::State::give_up_privilege() {
+  sandbox::Confinement confinement;
+  confinement.identity = {user.user, user.group};
+  confinement.writable_folder = options.data_directory;
+  confinement.readable_folders = options.readable_paths;
+  confinement.readable_folders.push_back(options.runtimes_directory);
+  // Where /etc/resolv.conf points to on most machines: the file there is replaced now and then.
+  std::error_code none;
+  auto name_servers = std::filesystem::canonical("/etc/resolv.conf", none).parent_path();
+  if (!none && name_servers != "/etc") confinement.readable_folders.push_back(name_servers.string());
+  VIRGA_TRY_ASSIGN(auto gaps, sandbox::confine(confinement));
+  std::string open;
+  for (const auto& gap : gaps) open += (open.empty() ? "" : "; ") + gap;
+  if (!open.empty()) log::warn("the daemon is not confined from", {{"user", user.name}, {"what", open}});
+  return {};
+}
+
 Result<> Server::State::open_data() {
-  const auto& data = options.data_directory;
-  std::error_code error;
-  options.data_directory = std::filesystem::canonical(data, error).string();
-  if (error) return fail(ErrorCode::Internal, data + ": " + error.message());
   VIRGA_TRY_ASSIGN(store, open_store(options.data_directory));
   VIRGA_TRY_ASSIGN(auto opened, store::BlobStore::open(options.data_directory + "/blobs"));
   blobs.emplace(std::move(opened));
@@ -128,22 +190,6 @@ Result<> Server::State::open_data() {
 }
 
 Result<> Server::State::build() {
-  VIRGA_TRY_ASSIGN(auto runtimes_directory, find_runtimes(options.runtimes_directory));
-  VIRGA_TRY_ASSIGN(auto loaded, runtime::Runtimes::load(runtimes_directory));
-  runtimes.emplace(std::move(loaded));
-  auto listening = io::Listener::listen(loop, options.listen, options.port);
-  if (!listening) {
-    const auto& error = listening.error();
-    if (error.code() == ErrorCode::Unavailable) {
-      return fail(problem::kPortInUse, error.message() + ". Choose another port with --port N; 0 takes a free one");
-    }
-    return fail(problem::kAddressRefused, error.message() + ". Choose another with --listen ADDRESS and --port N");
-  }
-  auto listener = std::move(*listening);
-  port = listener.port();
-  auto host = options.listen == "0.0.0.0" || options.listen == "::" ? std::string("127.0.0.1") : options.listen;
-  url = "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
-
   dispatch::SandboxInstances::Options making;
   making.platform = {options.region, options.account, url, key.id, key.secret};
   instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *runtimes, catalog->packages()}, making);
@@ -160,13 +206,19 @@ Result<> Server::State::build() {
   aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account,
                                 key, without_url});
   virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *logs, loop, VIRGA_VERSION});
-  gateway.emplace(
-      gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics, [this] { return is_ready; }});
+  gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,
+                                          [this] { return is_ready && !sandboxes->is_over(); }});
   http.emplace(loop, *gateway);
   count_http(metrics, *http);
+  names::Resolver::Options resolving;
+  resolving.policy = names::AddressPolicy(std::move(egress_allowed));
+  names.emplace(loop, system_random(), std::move(resolving));
+  sandboxes->use(*names);
+  count_names(metrics, *names);
   // Nothing can fail any more: from here on stop() is needed.
   sandboxes->serve();
-  http->serve(std::move(listener));
+  http->serve(std::move(*listener));
+  listener.reset();
   return {};
 }
 
@@ -177,12 +229,29 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) 
   auto& state = *server->state_;
   state.options = std::move(options);
   metrics::add_process_metrics(state.metrics);
-  VIRGA_TRY(prepare_data_folder(state.options.data_directory));
   raise_open_files();
+  for (const auto& text : state.options.egress_allowed) {
+    auto range = names::Range::parse(text);
+    if (!range || !range->first.is_v4()) {
+      return fail(ErrorCode::InvalidArgument, "--egress-allow " + text + ": this is no IPv4 range such as 10.1.0.0/16");
+    }
+    state.egress_allowed.push_back(*range);
+  }
+  // What needs privilege comes first, and what has threads after it is gone.
+  VIRGA_TRY(state.prepare_data());
+  VIRGA_TRY_ASSIGN(state.options.runtimes_directory, find_runtimes(state.options.runtimes_directory));
+  VIRGA_TRY_ASSIGN(auto runtimes, runtime::Runtimes::load(state.options.runtimes_directory));
+  state.runtimes.emplace(std::move(runtimes));
+  VIRGA_TRY(state.listen());
   sandbox::Helper::Options helping;
   helping.state_directory = state.options.data_directory;
   helping.privilege = state.options.privilege;
+  helping.owner = state.user.user;
+  helping.egress_allowed = state.options.egress_allowed;
+  helping.writable_folders = {state.options.data_directory};
+  helping.readable_folders = {state.options.runtimes_directory};
   VIRGA_TRY_ASSIGN(state.sandboxes, runtime::Sandboxes::create(loop, helping));
+  VIRGA_TRY(state.give_up_privilege());
   state.workers = std::make_unique<io::Workers>(2);
   state.logs.emplace(loop);
   VIRGA_TRY(state.open_data());
@@ -210,6 +279,9 @@ std::string Server::key_file() const {
 std::chrono::milliseconds Server::ready_time() const {
   return state_->ready_time;
 }
+const std::string& Server::user() const {
+  return state_->user.name;
+}
 bool Server::is_root() const {
   return state_->sandboxes->is_root();
 }
@@ -220,6 +292,7 @@ io::Task<void> Server::stop() {
   co_await state_->dispatcher->stop();
   co_await state_->http->stop(kGrace);
   co_await state_->sandboxes->stop();
+  co_await state_->names->stop();
 }
 
 }  // namespace virga::server

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "virga/base/result.h"
 #include "virga/io/loop.h"
@@ -26,10 +27,16 @@ struct Options {
   model::Bytes memory_budget;     // of all instances together; 0: a share of the machine's memory
   bool public_functions = false;  // `virga dev`: a function without a URL configuration answers at /fn/NAME/ as well
   sandbox::Helper::Privilege privilege = sandbox::Helper::Privilege::Auto;
+  // As root: who to become while serving; see choose_user() in service_user.h.
+  std::string user;
+  std::string usual_user;
+  std::vector<std::string> egress_allowed;  // private IPv4 ranges that functions with a way out may reach
+  std::vector<std::string> readable_paths;  // that the program reads itself while it serves, beside the data folder
 };
 
 // The whole of Virga in one process: builds the parts, bottom floor first, serves, and stops them in reverse. One loop;
-// create it before there are other threads.
+// create it before there are other threads. From its creation on the process has no privilege and reaches little beside
+// the data folder (sandbox/confinement.h); that is for good.
 class Server {
  public:
   // Everything that can go wrong at a start ends here, with one clear line and what to do: a port in use, a data folder
@@ -46,6 +53,7 @@ class Server {
   std::string key_file() const;                  // where a key that was made is kept; "" if it was given
   std::chrono::milliseconds ready_time() const;  // from create() until /readyz answered 200
   bool is_root() const;                          // sandboxes have every limit
+  const std::string& user() const;               // as whom it serves
 
   // Ends what runs and returns when nothing is left: no process, no mount, no cgroup.
   io::Task<void> stop();

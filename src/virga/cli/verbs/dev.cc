@@ -53,6 +53,13 @@ class Dev final : public Verb {
     options.key_id = "virga";
     options.secret_key = "virga";
     options.public_functions = true;
+    // virga.json and the code are read whenever they change, which this very process does. What replaces a file is
+    // another one, so it is the folders that may be read.
+    options.readable_paths.push_back(folder());
+    for (const auto& function : functions) {
+      auto code = std::filesystem::absolute(function.code);
+      options.readable_paths.push_back(std::filesystem::is_directory(code) ? code : code.parent_path());
+    }
     auto data = options.data_directory;
     VIRGA_TRY_ASSIGN(auto loop, io::Loop::create());
     VIRGA_TRY_ASSIGN(auto signals, io::Signals::create(*loop, {SIGINT, SIGTERM}));

@@ -14,6 +14,7 @@
 #include "virga/io/network.h"
 #include "virga/runtime/runtimes.h"
 #include "virga/server/paths.h"
+#include "virga/server/service_user.h"
 
 namespace virga::cli {
 
@@ -79,6 +80,25 @@ void examine_data(const std::string& data, std::vector<Check>& checks) {
   checks.push_back(std::move(check));
 }
 
+// Who would serve, and who would keep privilege.
+void examine_user(const std::string& data, std::vector<Check>& checks) {
+  Check check{"daemon", State::Ok, "", ""};
+  auto user = server::choose_user("", "virga", data);
+  if (!user) {
+    check.state = State::Limited;
+    check.detail = user.error().message();
+  } else if (::geteuid() != 0) {
+    check.detail = "virga serve, its helper and functions all run as " + user->name;
+  } else if (user->user != 0) {
+    check.detail = "virga serve becomes " + user->name + "; only virga-spawn, which makes sandboxes, stays root";
+  } else {
+    check.detail =
+        "virga serve stays user 0 without a capability and writes its data folder only; virga-spawn stays root";
+    check.fix = "better still, a user of its own: adduser --system --group virga, or --user NAME";
+  }
+  checks.push_back(std::move(check));
+}
+
 void examine_port(std::uint16_t port, std::vector<Check>& checks) {
   auto loop = io::Loop::create();
   if (!loop) return;
@@ -124,6 +144,7 @@ class Doctor final : public Verb {
       VIRGA_TRY_ASSIGN(data, default_data_directory());
     }
     examine_data(data, checks);
+    examine_user(data, checks);
     examine_port(shared_.port, checks);
     bool missing = std::ranges::any_of(checks, [](const Check& check) { return check.state == State::Missing; });
     if (shared_.json) {

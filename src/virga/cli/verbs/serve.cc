@@ -43,6 +43,13 @@ class Serve final : public Verb {
         ->type_name("SIZE")
         ->transform(CLI::AsSizeValue(false))
         ->check(CLI::Range(std::uint64_t{64} << 20, std::uint64_t{1} << 50).description("at least 64MiB"));
+    app.add_option("--user", user_,
+                   "as root: the user to serve as; virga if there is one, else the owner of the data folder")
+        ->type_name("NAME")
+        ->envname("VIRGA_USER");
+    app.add_option("--egress-allow", egress_allowed_,
+                   "a private IPv4 range that functions with a way out may reach all the same; may be given again")
+        ->type_name("RANGE");
     app.add_flag("--rootless", rootless_, "make sandboxes without privileges, even when run as root");
     app.add_option("--log-format", log_format_, "text or json; unless given, text on a terminal and json elsewhere")
         ->type_name("FORMAT")
@@ -71,6 +78,9 @@ class Serve final : public Verb {
     options.region = shared_.region;
     options.concurrency = concurrency_;
     options.memory_budget.count = memory_budget_;
+    options.user = user_;
+    options.usual_user = "virga";
+    options.egress_allowed = egress_allowed_;
     if (rootless_) options.privilege = sandbox::Helper::Privilege::Rootless;
 
     VIRGA_TRY_ASSIGN(auto loop, io::Loop::create());
@@ -94,6 +104,7 @@ class Serve final : public Verb {
                                    {"key_file", server.key_file()},
                                    {"ready_ms", server.ready_time().count()},
                                    {"root", server.is_root()},
+                                   {"user", server.user()},
                                    {"pid", ::getpid()}};
       out.line(boost::json::serialize(ready));
       return;
@@ -108,6 +119,8 @@ class Serve final : public Verb {
   std::string listen_ = "127.0.0.1";
   std::uint32_t concurrency_ = 1000;
   std::uint64_t memory_budget_ = 0;  // bytes; 0: not given
+  std::string user_;
+  std::vector<std::string> egress_allowed_;
   bool rootless_ = false;
   std::string log_format_;
 };
@@ -118,10 +131,14 @@ const char kServeExamples[] =
     "  virga serve\n"
     "  virga serve --listen 0.0.0.0 --port 80 --data /srv/virga\n"
     "  virga serve --concurrency 5000 --memory-budget 48GiB\n"
+    "  virga serve --user alice --data ~alice/.virga\n"
     "  virga serve --rootless --log-format json --log-level debug\n"
     "\n"
     "The data folder, unless given: $VIRGA_DATA, else /var/lib/virga if it can be written, else ~/.virga.\n"
     "The first start makes a root key and keeps it there in root-key.json (mode 0600).\n"
+    "Started as root, it gives up every privilege and becomes another user before it serves; only the helper that "
+    "makes\n"
+    "sandboxes stays privileged.\n"
     "SIGINT and SIGTERM stop it in order, with the calls that run; a second one ends it at once.\n";
 
 std::unique_ptr<Verb> make_serve() {
