@@ -102,6 +102,42 @@ TEST(PackageTree, OfTheFirstToFinishStays) {
   EXPECT_FALSE(fs::exists(second_path));
 }
 
+TEST(PackageTree, HoldsWhatWasDerivedFromIt) {
+  TestCatalog test;
+  PackageId id = test.package();
+  Packages& packages = test.catalog->packages();
+  auto stage = [&] {
+    Staging staging = std::move(*packages.stage(id));
+    fill(staging);
+    return staging;
+  };
+  ASSERT_TRUE(packages.keep(stage()));
+  ASSERT_TRUE(packages.keep_derived(stage(), "/.virga/first"));
+  ASSERT_TRUE(packages.keep_derived(stage(), "/.virga/second"));
+  std::ofstream(packages.path(id) + "/.virga/first/here") << "x";
+  ASSERT_TRUE(packages.keep_derived(stage(), "/.virga/first"));
+  EXPECT_TRUE(fs::exists(packages.path(id) + "/.virga/first/here")) << "the first ones stay";
+  EXPECT_TRUE(fs::exists(packages.path(id) + "/.virga/second/index.js"));
+  ASSERT_TRUE(packages.remove(id));
+  EXPECT_FALSE(fs::exists(packages.path(id)));
+}
+
+TEST(PackageTree, KeepsWhatItsArchiveBroughtInTheWay) {
+  TestCatalog test;
+  PackageId id = test.package();
+  Packages& packages = test.catalog->packages();
+  Staging tree = std::move(*packages.stage(id));
+  fs::create_directory(tree.path() + "/elsewhere");
+  fs::create_symlink("elsewhere", tree.path() + "/.virga");
+  ASSERT_TRUE(packages.keep(std::move(tree)));
+  Staging staging = std::move(*packages.stage(id));
+  fill(staging);
+  Result<> kept = packages.keep_derived(std::move(staging), "/.virga/first");
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code(), ErrorCode::AlreadyExists);
+  EXPECT_TRUE(fs::is_empty(packages.path(id) + "/elsewhere"));
+}
+
 TEST(PackageTree, IsNotMadeForWhatIsNoId) {
   TestCatalog test;
   EXPECT_FALSE(test.catalog->packages().stage(PackageId("../x")));

@@ -104,6 +104,29 @@ Result<std::string> Packages::keep(Staging staging) {
   return place;
 }
 
+Result<> Packages::keep_derived(Staging staging, const std::string& place) {
+  std::string tree = path(staging.package());
+  std::string target = tree + place;
+  std::string folder = target.substr(0, target.rfind('/'));
+  // An archive may have brought anything under this name.
+  struct stat status{};
+  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return os::fail_errno("create folder", folder);
+  bool is_folder = ::lstat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  // Whatever the umask: sandboxes read it.
+  if (!is_folder || ::chmod(folder.c_str(), 0755) != 0) {
+    return fail(ErrorCode::AlreadyExists,
+                fmt::format("the package has something else at {}", folder.substr(tree.size())));
+  }
+  if (::chmod(staging.path().c_str(), 0755) != 0) return os::fail_errno("chmod", staging.path());
+  VIRGA_TRY(sync_tree(staging.path()));
+  if (::rename(staging.path().c_str(), target.c_str()) != 0) {
+    if (errno == ENOTEMPTY || errno == EEXIST) return {};
+    return os::fail_errno("rename", staging.path());
+  }
+  staging.path_.clear();
+  return os::sync_directory(folder);
+}
+
 Result<> Packages::remove(const model::PackageId& id) {
   if (!is_unpacked(id)) return {};
   // Renamed first: a crash half-way leaves nothing that looks whole.

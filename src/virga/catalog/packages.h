@@ -39,6 +39,9 @@ class Packages {
   Result<Staging> stage(const model::PackageId& id);
   // Puts a finished tree in place and returns its path. If another one came first, that one stays and this one goes.
   Result<std::string> keep(Staging staging);
+  // Puts finished derived files at `place` ("/FOLDER/NAME") in the package's tree, where nothing may be yet but FOLDER.
+  // If others came first, those stay and these go.
+  Result<> keep_derived(Staging staging, const std::string& place);
   Result<> remove(const model::PackageId& id);  // no error if it is not there
   Result<std::vector<model::PackageId>> list() const;
 

@@ -7,10 +7,9 @@
 
 #include "virga/base/problems.h"
 #include "virga/deploy/internal/embedded_unpack.h"
-#include "virga/io/stream.h"
+#include "virga/deploy/job.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
-#include "virga/os/socket.h"
 
 namespace virga::deploy {
 namespace {
@@ -41,44 +40,24 @@ Result<Unpacker> Unpacker::create(io::Loop& loop, runtime::Sandboxes& sandboxes,
 io::Task<Result<>> Unpacker::unpack(std::string archive, std::string output) {
   VIRGA_CO_TRY_ASSIGN(auto file, memory_file(archive));
   archive = {};
-  VIRGA_CO_TRY_ASSIGN(auto pipe, os::make_pipe());
   sandbox::Spec spec;
-  spec.id = sandboxes_.next_id();
   spec.runtime_directory = folder_;
   spec.output_directory = std::move(output);
   spec.arguments = {"/var/runtime/" + std::string(kProgram)};
   spec.limits.memory_bytes = kMemory;
   spec.limits.processes = 4;
   spec.network = sandbox::Network::None;
-  sandbox::Channels channels;
-  channels.frames = file.get();
-  channels.output = pipe.writer.get();
-  channels.errors = pipe.writer.get();
-
-  io::Timer limit(loop_);
-  bool is_late = false;
-  auto id = spec.id;
-  limit.start(io::Deadline::in(loop_, kTimeLimit), [&] {
-    is_late = true;
-    sandboxes_.kill(id);
-  });
-  auto ended = co_await sandboxes_.run(std::move(spec), channels);
-  limit.cancel();
-  if (!ended) co_return fail(ended.error().with_context("unpack the archive"));
-  pipe.writer.reset();
-  VIRGA_CO_TRY_ASSIGN(auto stream, io::Stream::adopt(loop_, std::move(pipe.reader)));
-  char line[4096];
-  auto size = co_await stream.read_some(line);
-  std::string said(line, size ? *size : 0);
-  while (!said.empty() && said.back() == '\n') said.pop_back();
-  if (is_late) co_return fail(problem::kArchiveUnpacking, "the archive took longer than 30 s to unpack");
-  if (ended->reason == sandbox::EndReason::Exited && ended->status == 0) co_return Result<>();
+  auto end = co_await run_job(loop_, sandboxes_, std::move(spec), file.get(), kTimeLimit);
+  if (!end) co_return fail(end.error().with_context("unpack the archive"));
+  if (end->succeeded()) co_return Result<>();
+  if (end->is_late) co_return fail(problem::kArchiveUnpacking, "the archive took longer than 30 s to unpack");
   static constexpr std::string_view kPrefix = "virga-unpack: ";
-  if (said.starts_with(kPrefix)) co_return fail(ErrorCode::InvalidArgument, said.substr(kPrefix.size()));
-  if (ended->reason == sandbox::EndReason::OutOfMemory) {
+  if (end->said.starts_with(kPrefix)) co_return fail(ErrorCode::InvalidArgument, end->said.substr(kPrefix.size()));
+  if (end->ended.reason == sandbox::EndReason::OutOfMemory) {
     co_return fail(problem::kArchiveUnpacking, "the archive needs more than 256 MiB of memory to unpack");
   }
-  co_return fail(ErrorCode::Internal, "unpacking ended with status " + std::to_string(ended->status) + ": " + said);
+  co_return fail(ErrorCode::Internal,
+                 "unpacking ended with status " + std::to_string(end->ended.status) + ": " + end->said);
 }
 
 }  // namespace virga::deploy

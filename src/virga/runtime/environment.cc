@@ -7,6 +7,7 @@
 
 #include "virga/base/encoding.h"
 #include "virga/base/id.h"
+#include "virga/runtime/prepared.h"
 
 namespace virga::runtime {
 namespace {
@@ -86,8 +87,8 @@ std::string function_arn(const Platform& platform, const model::FunctionName& fu
   return "arn:aws:lambda:" + platform.region + ":" + platform.account + ":function:" + function.text();
 }
 
-std::string bind_body(const model::Version& version, const std::map<std::string, std::string>& environment,
-                      const std::string& log_stream) {
+std::string bind_body(const model::Version& version, const Runtime& runtime,
+                      const std::map<std::string, std::string>& environment, const std::string& log_stream) {
   boost::json::object variables;
   for (const auto& [name, value] : environment) variables[name] = value;
   boost::json::object body{
@@ -97,6 +98,7 @@ std::string bind_body(const model::Version& version, const std::map<std::string,
       {"log_group", log_group(version)},           {"log_stream", log_stream},
       {"runtime", version.config.runtime},         {"timeout_ms", version.config.timeout.count() * 1000},
   };
+  if (auto prepared = prepared_folder(version, runtime); !prepared.empty()) body["prepared"] = prepared;
   return boost::json::serialize(body);
 }
 

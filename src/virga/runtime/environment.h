@@ -31,7 +31,7 @@ std::string make_log_stream(const model::Version& version, WallTime now);
 std::string function_arn(const Platform& platform, const model::FunctionName& function);
 
 // The body of a BIND frame.
-std::string bind_body(const model::Version& version, const std::map<std::string, std::string>& environment,
-                      const std::string& log_stream);
+std::string bind_body(const model::Version& version, const Runtime& runtime,
+                      const std::map<std::string, std::string>& environment, const std::string& log_stream);
 
 }  // namespace virga::runtime

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "virga/runtime/prepared.h"
+
 namespace virga::runtime {
 namespace {
 
@@ -11,6 +13,10 @@ namespace {
 constexpr double kBytesForOneCore = 1769.0 * 1024 * 1024;
 // What the sandbox itself needs beside the function: its pid 1, the kernel's page tables, the pages of /dev/shm.
 constexpr std::uint64_t kOverhead = 16u << 20;
+
+// In a manifest's arguments. One that names the first is left out for a function that was not prepared.
+constexpr std::string_view kPreparedPlace = "${prepared}";
+constexpr std::string_view kMemoryPlace = "${memory_mb}";
 
 sandbox::Network network_of(model::NetworkMode mode) {
   switch (mode) {
@@ -48,6 +54,24 @@ std::map<std::string, std::string> start_environment(const std::map<std::string,
   return variables;
 }
 
+void replace(std::string& text, std::string_view place, const std::string& value) {
+  for (auto at = text.find(place); at != std::string::npos; at = text.find(place, at + value.size())) {
+    text.replace(at, place.size(), value);
+  }
+}
+
+// `prepared`: the folder of derived files in the package, "" if there is none.
+std::vector<std::string> arguments_of(const Runtime& runtime, model::Bytes memory, const std::string& prepared) {
+  std::vector<std::string> arguments;
+  for (auto argument : runtime.arguments) {
+    if (prepared.empty() && argument.contains(kPreparedPlace)) continue;
+    replace(argument, kPreparedPlace, "/var/task" + prepared);
+    replace(argument, kMemoryPlace, std::to_string(memory.count >> 20));
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
 }  // namespace
 
 InstancePlan make_plan(std::shared_ptr<const model::Version> version, const Runtime& runtime, const Platform& platform,
@@ -72,11 +96,13 @@ InstancePlan make_plan(std::shared_ptr<const model::Version> version, const Runt
     plan.spec.environment = as_list(environment);
   } else {
     plan.spec.runtime_directory = runtime.directory;
-    plan.spec.arguments = runtime.arguments;
+    auto prepared = prepared_folder(*version, runtime);
+    bool is_prepared = !prepared.empty() && ::access((folders.code + prepared).c_str(), R_OK) == 0;
+    plan.spec.arguments = arguments_of(runtime, config.memory, is_prepared ? prepared : "");
     plan.spec.environment = as_list(start_environment(environment, *version, runtime, folders));
   }
   // A program that speaks the Runtime API leaves it unread.
-  plan.bind = bind_body(*version, environment, log_stream);
+  plan.bind = bind_body(*version, runtime, environment, log_stream);
   plan.version = std::move(version);
   plan.runtime = &runtime;
   plan.init_timeout = init_timeout;

@@ -2,14 +2,18 @@
 
 #include <dirent.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <charconv>
 #include <filesystem>
 
+#include "virga/base/encoding.h"
+#include "virga/base/hash.h"
 #include "virga/base/problems.h"
 #include "virga/os/errno.h"
 #include "virga/os/file.h"
@@ -28,6 +32,9 @@ class Manifest {
     const auto* value = object_.if_contains(name);
     if (value == nullptr || !value->is_string()) return wrong(name, "a string");
     return std::string(value->get_string());
+  }
+  Result<std::string> text(std::string_view name, const std::string& otherwise) const {
+    return object_.contains(name) ? text(name) : otherwise;
   }
   Result<std::vector<std::string>> texts(std::string_view name) const {
     std::vector<std::string> result;
@@ -68,6 +75,31 @@ void replace_interpreter(std::vector<std::string>& arguments, const std::string&
   }
 }
 
+// Path, size and time of each file stand for its content: an update changes them, and nobody reads a whole JDK for it.
+void describe(std::string& text, const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  text += path + ' ' + std::to_string(status.st_size) + ' ' + std::to_string(status.st_mtim.tv_sec) + '\n';
+}
+
+std::string identity_of(const Runtime& runtime) {
+  std::error_code error;
+  std::string text;
+  describe(text, std::filesystem::canonical(runtime.interpreter, error).string());
+  std::vector<std::string> files;
+  for (std::filesystem::recursive_directory_iterator walk(runtime.directory, error), end; !error && walk != end;
+       walk.increment(error)) {
+    if (walk->path().filename() == "__pycache__") {
+      walk.disable_recursion_pending();
+    } else {
+      files.push_back(walk->path().string());
+    }
+  }
+  std::ranges::sort(files);
+  for (const auto& file : files) describe(text, file);
+  return to_hex(sha256(text)).substr(0, 16);
+}
+
 Result<Runtime> load_one(const std::string& directory) {
   std::string path = directory + "/runtime.json";
   VIRGA_TRY_ASSIGN(auto text, os::read_file(path));
@@ -92,6 +124,20 @@ Result<Runtime> load_one(const std::string& directory) {
   VIRGA_TRY_ASSIGN(runtime.environment, manifest.map("environment"));
   VIRGA_TRY_ASSIGN(runtime.start_variables, manifest.texts("start_variables"));
   VIRGA_TRY_ASSIGN(runtime.version_command, manifest.texts("version_command"));
+  VIRGA_TRY_ASSIGN(runtime.prepare, manifest.texts("prepare_package"));
+  VIRGA_TRY_ASSIGN(auto scope, manifest.text("prepared_scope", "package"));
+  if (scope != "package" && scope != "function") {
+    return fail(problem::kRuntimeManifest, path + ": 'prepared_scope' must be \"package\" or \"function\"");
+  }
+  runtime.prepared_scope = scope == "package" ? PreparedScope::Package : PreparedScope::Function;
+  VIRGA_TRY_ASSIGN(runtime.prepared_suffixes, manifest.texts("prepared_suffixes"));
+  VIRGA_TRY_ASSIGN(auto bytes, manifest.text("prepared_bytes", "0"));
+  auto read = std::from_chars(bytes.data(), bytes.data() + bytes.size(), runtime.prepared_bytes);
+  if (read.ec != std::errc() || read.ptr != bytes.data() + bytes.size()) {
+    return fail(problem::kRuntimeManifest, path + ": 'prepared_bytes' must be a number");
+  }
+  VIRGA_TRY_ASSIGN(auto package, manifest.text("package", runtime.name));
+  VIRGA_TRY_ASSIGN(auto needs, manifest.texts("needs"));
   VIRGA_TRY_ASSIGN(auto interpreters, manifest.texts("interpreters"));
   // A program that the package brings is looked for in the package, when an instance starts.
   if (runtime.contract == ContractKind::RuntimeApi) return runtime;
@@ -103,14 +149,18 @@ Result<Runtime> load_one(const std::string& directory) {
   }
   if (!interpreters.empty() && runtime.interpreter.empty()) {
     runtime.missing = "the runtime '" + runtime.name + "' needs " + interpreters.back() +
-                      ", which is not on this machine: install it (on Debian: apt-get install " +
-                      (runtime.name == "node"     ? "nodejs"
-                       : runtime.name == "python" ? "python3"
-                                                  : runtime.name) +
-                      ")";
+                      ", which is not on this machine: install it (on Debian: apt-get install " + package + ")";
   }
-  replace_interpreter(runtime.arguments, runtime.interpreter);
-  replace_interpreter(runtime.version_command, runtime.interpreter);
+  auto is_absent = [&](const std::string& file) { return ::access((directory + "/" + file).c_str(), R_OK) != 0; };
+  auto absent = std::ranges::find_if(needs, is_absent);
+  if (runtime.missing.empty() && absent != needs.end()) {
+    runtime.missing = "the runtime '" + runtime.name + "' needs " + directory + "/" + *absent +
+                      ", which is not there: make it with " + directory + "/prepare and start Virga again";
+  }
+  for (auto* command : {&runtime.arguments, &runtime.version_command, &runtime.prepare}) {
+    replace_interpreter(*command, runtime.interpreter);
+  }
+  runtime.identity = identity_of(runtime);
   return runtime;
 }
 
@@ -177,7 +227,7 @@ Result<std::string> ask_version(const Runtime& runtime) {
   ::waitpid(pid, &status, 0);
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   if (status != 0) return fail(ErrorCode::Unavailable, std::string(arguments[0]) + " failed: " + text);
-  return text;
+  return text.substr(0, text.find('\n'));
 }
 
 }  // namespace virga::runtime

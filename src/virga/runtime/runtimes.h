@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -12,6 +13,12 @@ namespace virga::runtime {
 enum class ContractKind {
   Frames,      // Virga's own bootstrap speaks frames
   RuntimeApi,  // the package brings a program that speaks the Lambda Runtime API (or frames, if it knows them)
+};
+
+// What derived files depend on, beside the runtime.
+enum class PreparedScope {
+  Package,   // the package alone: each layer has its own
+  Function,  // the package, the layers and the handler
 };
 
 // How a language's process is started: one folder under runtimes/ with a runtime.json (runtimes/README.md).
@@ -27,10 +34,18 @@ struct Runtime {
   // Names of variables that the process must have when it starts; the others of a function come with BIND.
   std::vector<std::string> start_variables;
   std::vector<std::string> version_command;
+  // What makes derived files of a package at its deployment; empty: nothing does.
+  std::vector<std::string> prepare;
+  PreparedScope prepared_scope = PreparedScope::Package;
+  // Only packages with a file that ends so and has this many bytes; none: every package.
+  std::vector<std::string> prepared_suffixes;
+  std::uint64_t prepared_bytes = 0;
+  // Of the interpreter and the runtime's own files: other derived files belong to another identity. Hexadecimal.
+  std::string identity;
 };
 
-// What the interpreter says of itself ("v20.20.2"); "" where there is none. Blocks for as long as the interpreter
-// starts.
+// The first line of what the interpreter says of itself ("v20.20.2"); "" where there is none. Blocks for as long as the
+// interpreter starts.
 Result<std::string> ask_version(const Runtime& runtime);
 
 // The runtimes of this installation. Never changes after it was loaded; any thread.

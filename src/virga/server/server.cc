@@ -113,6 +113,7 @@ struct Server::State {
   std::optional<dispatch::SandboxInstances> instances;
   std::optional<dispatch::Dispatcher> dispatcher;
   std::optional<deploy::Unpacker> unpacker;
+  std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
   std::optional<AwsDialect> aws;
   std::optional<dialects::VirgaApi> virga;
@@ -199,7 +200,8 @@ Result<> Server::State::build() {
   dispatcher.emplace(dispatch::Dispatcher::Parts{loop, *catalog, *instances, *logs, metrics}, dispatching);
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));
-  deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker});
+  preparer.emplace(deploy::Preparer::Parts{loop, *workers, *catalog, *sandboxes, *runtimes});
+  deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker, *preparer});
 
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
@@ -219,6 +221,7 @@ Result<> Server::State::build() {
   sandboxes->serve();
   http->serve(std::move(*listener));
   listener.reset();
+  preparer->refresh();
   return {};
 }
 
@@ -291,8 +294,10 @@ io::Task<void> Server::stop() {
   // Calls end before the connections that wait for them.
   co_await state_->dispatcher->stop();
   co_await state_->http->stop(kGrace);
+  state_->preparer->end();
   co_await state_->sandboxes->stop();
   co_await state_->names->stop();
+  co_await state_->preparer->stop();
 }
 
 }  // namespace virga::server

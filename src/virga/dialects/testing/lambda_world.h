@@ -23,10 +23,16 @@ class FakeDeployments final : public deploy::Deployments {
   io::Task<Result<model::Package>> add_package(std::string archive) override {
     co_return catalog_.add_package(archive);
   }
+  io::Task<void> prepare(model::Version version) override {
+    prepared.push_back(std::move(version));
+    co_return;
+  }
   io::Task<void> run(std::function<void(catalog::Catalog&)> work) override {
     work(catalog_);
     co_return;
   }
+
+  std::vector<model::Version> prepared;
 
  private:
   catalog::Catalog& catalog_;

@@ -112,6 +112,35 @@ TEST(LambdaFunctions, TakeCodeAndSettingsAtOnce) {
   EXPECT_EQ(settings.text("CodeSha256"), both.text("CodeSha256"));
 }
 
+TEST(LambdaFunctions, ArePreparedBeforeAChangeShows) {
+  LambdaWorld world;
+  world.create("f");
+  auto& prepared = world.deployments.prepared;
+  ASSERT_EQ(prepared.size(), 1u);
+  EXPECT_EQ(prepared[0].config.handler, "index.handler");
+  EXPECT_EQ(prepared[0].config.runtime, "nodejs20.x");
+  EXPECT_FALSE(prepared[0].package.id.text().empty());
+
+  std::string code = R"({"ZipFile":")" + LambdaWorld::zip("other") + "\"";
+  world.send("PUT", "/2015-03-31/functions/f/code", code + R"(,"DryRun":true})");
+  EXPECT_EQ(prepared.size(), 1u);
+  world.send("PUT", "/2015-03-31/functions/f/code", code + "}");
+  ASSERT_EQ(prepared.size(), 2u);
+  EXPECT_NE(prepared[1].package.id, prepared[0].package.id);
+
+  world.send("PUT", "/2015-03-31/functions/f/configuration", R"({"Runtime":"python3.11","Handler":"app.f"})");
+  ASSERT_EQ(prepared.size(), 3u);
+  EXPECT_EQ(prepared[2].config.runtime, "python3.11");
+  EXPECT_EQ(prepared[2].config.handler, "app.f");
+  EXPECT_EQ(prepared[2].package.id, prepared[1].package.id);
+
+  world.send("PUT", "/2015-03-31/functions/f/deployment",
+             R"({"Handler":"app.g","ZipFile":")" + LambdaWorld::zip("third") + "\"}");
+  ASSERT_EQ(prepared.size(), 4u);
+  EXPECT_EQ(prepared[3].config.handler, "app.g");
+  EXPECT_NE(prepared[3].package.id, prepared[2].package.id);
+}
+
 TEST(LambdaFunctions, AreListedInPages) {
   LambdaWorld world;
   for (const char* name : {"c", "a", "b"}) world.create(name);

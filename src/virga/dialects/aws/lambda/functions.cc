@@ -106,6 +106,19 @@ std::string qualifier_of(const catalog::Resolved& resolved, const FunctionRefere
                                     : resolved.version->number.text();
 }
 
+// Before the change shows, so that the first call finds everything made.
+io::Task<void> prepare(Call call, model::FunctionConfig config, model::PackageId package) {
+  model::Version version;
+  for (const auto& layer : config.layers) {
+    if (auto found = call.catalog().layer_version(layer.layer, layer.version)) {
+      version.layer_packages.push_back(found->package);
+    }
+  }
+  version.config = std::move(config);
+  version.package.id = std::move(package);
+  co_await call.services().deployments.prepare(std::move(version));
+}
+
 }  // namespace
 
 io::Task<http::Response> create_function(Call call) {
@@ -128,6 +141,7 @@ io::Task<http::Response> create_function(Call call) {
   create.publish = request.publish;
   if (request.architecture) create.config.architecture = *request.architecture;
   apply_settings(request.settings, layers, create.config);
+  co_await prepare(call, create.config, create.package);
   std::function<Result<VersionPointer>(catalog::Catalog&)> change =
       [create = std::move(create)](catalog::Catalog& catalog) { return catalog.create_function(create); };
   auto version = co_await call.mutate(std::move(change));
@@ -180,6 +194,9 @@ io::Task<http::Response> update_function_code(Call call) {
   auto added = co_await call.services().deployments.add_package(std::move(request.zip));
   if (!added) co_return respond(refuse_archive(added.error()));
   request.update.package = added->ref.id;
+  if (request.update.dry_run == catalog::DryRun::No) {
+    co_await prepare(call, resolved.version->config, added->ref.id);
+  }
   std::function<Result<VersionPointer>(catalog::Catalog&)> change =
       [name = function.name, update = std::move(request.update)](catalog::Catalog& catalog) {
         return catalog.update_code(name, update);
@@ -201,6 +218,9 @@ io::Task<http::Response> update_function_configuration(Call call) {
   VIRGA_OR_RESPOND(auto layers, check_settings(settings, call.services().runtimes, call.catalog()));
   catalog::UpdateConfig update;
   if (revision) update.revision = model::RevisionId(*revision);
+  auto changed = resolved.version->config;
+  apply_settings(settings, layers, changed);
+  co_await prepare(call, std::move(changed), resolved.version->package.id);
   update.change = [settings = std::move(settings),
                    layers = std::move(layers)](model::FunctionConfig& config) -> Result<> {
     apply_settings(settings, layers, config);
@@ -232,6 +252,9 @@ io::Task<http::Response> deploy_function(Call call) {
     if (!added) co_return respond(refuse_archive(added.error()));
     update.package = added->ref.id;
   }
+  auto changed = resolved.version->config;
+  apply_settings(request.settings, layers, changed);
+  co_await prepare(call, std::move(changed), update.package.value_or(resolved.version->package.id));
   update.change = [settings = std::move(request.settings),
                    layers = std::move(layers)](model::FunctionConfig& config) -> Result<> {
     apply_settings(settings, layers, config);
