@@ -37,7 +37,7 @@ class Runtime:
         # A waiting blank instance may as well have loaded what most functions import; an awaited one may not.
         if self._channel.idle():
             import json, logging, traceback  # noqa: E401, F401
-            from . import aws, errors, load, marshal_json  # noqa: F401
+            from . import aws, errors, load, marshal_json, prepared  # noqa: F401
         while True:
             frame = self._channel.next_frame()
             if frame is None:
@@ -71,6 +71,10 @@ class Runtime:
         self._log.install()
         try:
             os.chdir(bind["task_root"])
+            if "prepared" in bind:
+                from . import prepared
+
+                prepared.use(bind["prepared"], bind["task_root"])
             load.extend_path(bind["task_root"], environment)
             aws.prepare(bind, self._log)
             self._errors = errors
