@@ -4,6 +4,7 @@
 //
 // It boots before it knows which function it will run; BIND names it. Everything that costs time is done before BIND.
 
+const fs = require('fs');
 const channel = require('./channel.cjs');
 const { Invocation } = require('./invocation.cjs');
 const aws = require('./aws.cjs');
@@ -131,6 +132,12 @@ function readModulePaths() {
   require('module')._initPaths();
 }
 
+// Most packages are small and have nothing: that is all they wait for.
+function usePrepared({ prepared, task_root: root }) {
+  const places = [root, '/opt'].filter((place) => prepared && fs.existsSync(place + prepared + place));
+  if (places.length > 0) require('./prepared.cjs').use(prepared, places);
+}
+
 async function bind(body) {
   clearTimeout(rehearsal);
   const bound = JSON.parse(body);
@@ -142,6 +149,7 @@ async function bind(body) {
   try {
     process.chdir(bound.task_root);
     readModulePaths();
+    usePrepared(bound);
     aws.prepare(bound, answers);
     const starter = aws.starter(await load(bound.task_root, bound.handler));
     await new Promise(setImmediate); // a rejection that the module's own code left unhandled is still an error of loading

@@ -68,4 +68,4 @@ async function load(root, setting) {
   return handler;
 }
 
-module.exports = { load };
+module.exports = { isModuleFolder, load };
