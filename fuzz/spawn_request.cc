@@ -13,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!request) return 0;
   // What is accepted keeps its own rules and has one form only.
   if (request->kind == RequestKind::Start && !validate(request->spec)) std::abort();
+  if (request->kind == RequestKind::Bind && !validate_binding(request->spec)) std::abort();
   auto again = decode_request(encode(*request));
   if (!again || encode(*again) != encode(*request)) std::abort();
   return 0;

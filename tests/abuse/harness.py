@@ -8,10 +8,16 @@ import threading
 import time
 
 
-class Runner:
-    """One helper with its sandboxes. Events of a sandbox are handed to whoever waits for its id."""
+MARKER = "marker"  # a file that the code of every task has: when a stem sees it, it is bound
 
-    def __init__(self, program, state, blanks=4, privilege=None, prefix=(), allow=()):
+
+class Runner:
+    """One helper with its sandboxes. Events of a sandbox are handed to whoever waits for its id.
+
+    `as_stems`: each sandbox waits without a task first and is then bound to what was asked for."""
+
+    def __init__(self, program, state, blanks=4, privilege=None, prefix=(), allow=(), as_stems=False):
+        self.as_stems = as_stems
         command = [*prefix, program, "--state", state, "--blanks", str(blanks)]
         if privilege:
             command += ["--privilege", privilege]
@@ -52,15 +58,30 @@ class Runner:
             self.next_id += 1
         self._queue(sandbox)
         options.setdefault("environment", ["PATH=/usr/bin:/bin", "HOME=/tmp"])
+        if self.as_stems:
+            self._start_stem(sandbox, arguments, options)
+            return sandbox
         self.send(do="start", id=sandbox, arguments=arguments, **options)
         return sandbox
+
+    def _start_stem(self, sandbox, arguments, options):
+        at_start = {name: options.pop(name) for name in ("environment", "runtime", "log") if name in options}
+        waiting = ["/bin/sh", "-c", f'until [ -e /var/task ] && cd /var/task && [ -e {MARKER} ]; do sleep 0.01; done; exec "$@"', "sh"]
+        self.send(do="start", id=sandbox, stem=True, arguments=waiting + arguments, **at_start)
+        started = self.wait(sandbox, "started")
+        if started["event"] == "started":
+            self.send(do="bind", id=sandbox, **options)
+            bound = self.wait(sandbox, "bound")
+            if bound["event"] != "bound":
+                raise RuntimeError(f"the stem was not bound: {bound}")
+        self._queue(sandbox).put(started)
 
     def wait(self, sandbox, event, seconds=20):
         """The next event of this kind; a start_failed ends any wait."""
         deadline = time.monotonic() + seconds
         while True:
             found = self._queue(sandbox).get(timeout=max(0.01, deadline - time.monotonic()))
-            if found["event"] in (event, "start_failed"):
+            if found["event"] in (event, "start_failed", "bind_failed"):
                 return found
 
     def forget(self, sandbox):

@@ -7,6 +7,8 @@
 //   {"do":"start","id":1,"arguments":[...],"environment":[...],"code":"...","layers":[...],"runtime":"...","output":"...",
 //    "memory":BYTES,"cpus":1.0,"init_cpus":1.0,"processes":N,"files":N,"tmp":BYTES,"network":"none|loopback|egress",
 //    "listener":true,"log":"FILE"}            standard output and error go to FILE
+//   {"do":"start","id":1,"stem":true,...}     without a task, which comes with:
+//   {"do":"bind","id":1,"code":"...","layers":[...],"memory":BYTES,...}
 //   {"do":"kill|end_init|freeze|thaw|query","id":1}
 //   {"do":"listener","id":1}                  accepts one connection on the sandbox's listener and answers it with HTTP
 //   200
@@ -56,6 +58,30 @@ T number(const json::object& request, const char* name, T otherwise) {
   return found == nullptr ? otherwise : found->to_number<T>();
 }
 
+void read_limits(const json::object& request, Limits& limits) {
+  limits.memory_bytes = number(request, "memory", limits.memory_bytes);
+  limits.cpus = number(request, "cpus", limits.cpus);
+  limits.init_cpus = number(request, "init_cpus", limits.init_cpus);
+  limits.processes = number(request, "processes", limits.processes);
+  limits.open_files = number(request, "files", limits.open_files);
+  limits.tmp_bytes = number(request, "tmp", limits.tmp_bytes);
+}
+
+Network network(const json::object& request) {
+  std::string name = text(request, "network", "loopback");
+  return name == "none" ? Network::None : name == "egress" ? Network::Egress : Network::Loopback;
+}
+
+Result<> bind(Helper& helper, const json::object& request) {
+  Binding binding;
+  binding.id = number<std::uint64_t>(request, "id", 0);
+  binding.code_directory = text(request, "code");
+  binding.layer_directories = strings(request, "layers");
+  binding.network = network(request);
+  read_limits(request, binding.limits);
+  return helper.bind(binding);
+}
+
 Result<> start(Helper& helper, const json::object& request) {
   Spec spec;
   spec.id = number<std::uint64_t>(request, "id", 0);
@@ -66,15 +92,9 @@ Result<> start(Helper& helper, const json::object& request) {
   spec.arguments = strings(request, "arguments");
   spec.environment = strings(request, "environment");
   spec.working_directory = text(request, "working", spec.working_directory);
-  Limits& limits = spec.limits;
-  limits.memory_bytes = number(request, "memory", limits.memory_bytes);
-  limits.cpus = number(request, "cpus", limits.cpus);
-  limits.init_cpus = number(request, "init_cpus", limits.init_cpus);
-  limits.processes = number(request, "processes", limits.processes);
-  limits.open_files = number(request, "files", limits.open_files);
-  limits.tmp_bytes = number(request, "tmp", limits.tmp_bytes);
-  std::string network = text(request, "network", "loopback");
-  spec.network = network == "none" ? Network::None : network == "egress" ? Network::Egress : Network::Loopback;
+  read_limits(request, spec.limits);
+  spec.network = network(request);
+  if (request.if_contains("stem") != nullptr) spec.stage = Stage::Stem;
   spec.runtime_api_listener = request.if_contains("listener") != nullptr;
   os::Descriptor log;
   if (std::string path = text(request, "log"); !path.empty()) {
@@ -115,6 +135,20 @@ struct Speaker {
          {"code", name(event.error.code())},
          {"message", event.error.message()}});
   }
+  void operator()(Bound& event) {
+    const Phases& p = event.phases;
+    say({{"event", "bound"},
+         {"id", event.id},
+         {"cgroup", p.cgroup.count()},
+         {"mounts", p.mounts.count()},
+         {"total", p.total.count()}});
+  }
+  void operator()(BindFailed& event) {
+    say({{"event", "bind_failed"},
+         {"id", event.id},
+         {"code", name(event.error.code())},
+         {"message", event.error.message()}});
+  }
   void operator()(Ended& event) {
     static constexpr const char* kReasons[] = {"exited", "signalled", "out_of_memory", "killed"};
     listeners.erase(event.id);
@@ -141,6 +175,7 @@ Result<> obey(Helper& helper, std::map<std::uint64_t, os::Descriptor>& listeners
   std::string verb = text(request, "do");
   auto id = number<std::uint64_t>(request, "id", 0);
   if (verb == "start") return start(helper, request);
+  if (verb == "bind") return bind(helper, request);
   if (verb == "kill") return helper.kill(id);
   if (verb == "end_init") return helper.end_init(id);
   if (verb == "freeze") return helper.freeze(id);

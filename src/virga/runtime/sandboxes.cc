@@ -52,6 +52,21 @@ io::Task<Result<sandbox::Started>> Sandboxes::start(sandbox::Spec spec, sandbox:
   co_return std::move(*answer);
 }
 
+io::Task<Result<sandbox::Bound>> Sandboxes::bind(sandbox::Binding binding, OnEnded on_ended) {
+  auto found = running_.find(binding.id);
+  if (found == running_.end()) co_return fail(ErrorCode::NotFound, "the stem has ended");
+  auto running = found->second;
+  if (running->bound) co_return fail(ErrorCode::Conflict, "the stem is being bound");
+  VIRGA_CO_TRY(helper_->bind(binding));
+  running->on_ended = std::move(on_ended);
+  auto bound = std::make_shared<io::OneShot<Result<sandbox::Bound>>>(loop_);
+  running->bound = bound;
+  auto answer = co_await bound->wait();
+  running->bound = nullptr;
+  if (answer && *answer) co_return std::move(*answer);
+  co_return fail(std::move(answer ? answer->error() : answer.error()));
+}
+
 io::Task<Result<sandbox::Ended>> Sandboxes::run(sandbox::Spec spec, sandbox::Channels channels) {
   auto ended = std::make_shared<io::OneShot<sandbox::Ended>>(loop_);  // shared with the callback
   OnEnded on_ended = [ended](const sandbox::Ended& event) { ended->deliver(event); };
@@ -121,15 +136,17 @@ io::Task<void> Sandboxes::receive() {
   }
 }
 
+void Sandboxes::resolve_names(std::uint64_t id, os::Descriptor datagrams, os::Descriptor listener) {
+  if (resolver_ == nullptr || !datagrams.valid()) return;
+  auto served = resolver_->serve(id, std::move(datagrams), std::move(listener));
+  if (!served) log::error("a function's names are not resolved", {{"error", served.error()}});
+}
+
 void Sandboxes::dispatch(sandbox::Event event) {
   if (auto* started = std::get_if<sandbox::Started>(&event)) {
     if (auto found = running_.find(started->id); found != running_.end()) {
       found->second->is_started = true;
-      if (resolver_ != nullptr && started->name_datagrams.valid()) {
-        auto served =
-            resolver_->serve(started->id, std::move(started->name_datagrams), std::move(started->name_listener));
-        if (!served) log::error("a function's names are not resolved", {{"error", served.error()}});
-      }
+      resolve_names(started->id, std::move(started->name_datagrams), std::move(started->name_listener));
       found->second->started.deliver(std::move(*started));
     }
   } else if (auto* failed = std::get_if<sandbox::StartFailed>(&event)) {
@@ -137,6 +154,17 @@ void Sandboxes::dispatch(sandbox::Event event) {
       found->second->started.deliver(fail(std::move(failed->error)));
       running_.erase(found);
       if (running_.empty()) empty_.set();
+    }
+  } else if (auto* bound = std::get_if<sandbox::Bound>(&event)) {
+    if (auto found = running_.find(bound->id); found != running_.end() && found->second->bound) {
+      resolve_names(bound->id, std::move(bound->name_datagrams), std::move(bound->name_listener));
+      found->second->bound->deliver(std::move(*bound));
+    }
+  } else if (auto* unbound = std::get_if<sandbox::BindFailed>(&event)) {
+    if (auto found = running_.find(unbound->id); found != running_.end() && found->second->bound) {
+      // Its end is no end of whoever wanted it.
+      found->second->on_ended = nullptr;
+      found->second->bound->deliver(fail(std::move(unbound->error)));
     }
   } else if (auto* ended = std::get_if<sandbox::Ended>(&event)) {
     finish(ended->id, *ended);
@@ -155,6 +183,10 @@ void Sandboxes::finish(std::uint64_t id, const sandbox::Ended& ended) {
   if (resolver_ != nullptr) resolver_->end(id);
   if (running_.empty()) empty_.set();
   if (running->usage) running->usage->deliver(fail(ErrorCode::NotFound, "the sandbox has ended"));
+  if (running->bound && !running->bound->is_delivered()) {
+    running->on_ended = nullptr;
+    running->bound->deliver(fail(ErrorCode::Unavailable, "the stem has ended"));
+  }
   if (!running->is_started) {
     running->started.deliver(fail(ErrorCode::Unavailable, "the sandbox helper died"));
   } else if (running->on_ended) {

@@ -38,6 +38,9 @@ class Sandboxes {
   // Starts a sandbox whose spec.id came from next_id(). `on_ended` is called only if it was started, and never before
   // this has answered.
   io::Task<Result<sandbox::Started>> start(sandbox::Spec spec, sandbox::Channels channels, OnEnded on_ended);
+  // Gives a stem its task, once. `on_ended` takes the place of the one of its start. On an error the stem is of no
+  // use, is to be killed, and its end is told to nobody.
+  io::Task<Result<sandbox::Bound>> bind(sandbox::Binding binding, OnEnded on_ended);
   // Runs a program to its end.
   io::Task<Result<sandbox::Ended>> run(sandbox::Spec spec, sandbox::Channels channels);
 
@@ -62,6 +65,7 @@ class Sandboxes {
     io::OneShot<Result<sandbox::Started>> started;
     bool is_started = false;
     OnEnded on_ended;
+    std::shared_ptr<io::OneShot<Result<sandbox::Bound>>> bound;  // while a bind is under way
     std::shared_ptr<io::OneShot<Result<sandbox::Usage>>> usage;  // shared by those who asked while one was under way
   };
 
@@ -69,6 +73,7 @@ class Sandboxes {
   Result<> attach();
   io::Task<void> receive();
   void dispatch(sandbox::Event event);
+  void resolve_names(std::uint64_t id, os::Descriptor datagrams, os::Descriptor listener);
   void lose_all();
   void finish(std::uint64_t id, const sandbox::Ended& ended);
 

@@ -203,6 +203,18 @@ std::string small_request(wire::RequestKind kind, std::uint64_t id) {
 
 }  // namespace
 
+Result<> Helper::bind(const Binding& binding) {
+  wire::Request request;
+  request.kind = wire::RequestKind::Bind;
+  request.spec.id = binding.id;
+  request.spec.code_directory = binding.code_directory;
+  request.spec.layer_directories = binding.layer_directories;
+  request.spec.limits = binding.limits;
+  request.spec.network = binding.network;
+  VIRGA_TRY(wire::validate_binding(request.spec));
+  return send(wire::encode(request));
+}
+
 Result<> Helper::kill(std::uint64_t id) {
   return send(small_request(wire::RequestKind::Kill, id));
 }
@@ -243,6 +255,14 @@ Result<std::optional<Event>> Helper::receive() {
     return Event(std::move(*started));
   }
   if (auto* failed = std::get_if<StartFailed>(&*report)) return Event(std::move(*failed));
+  if (auto* bound = std::get_if<Bound>(&*report)) {
+    if (descriptors.size() == 2) {
+      bound->name_datagrams = std::move(descriptors[0]);
+      bound->name_listener = std::move(descriptors[1]);
+    }
+    return Event(std::move(*bound));
+  }
+  if (auto* failed = std::get_if<BindFailed>(&*report)) return Event(std::move(*failed));
   if (auto* ended = std::get_if<Ended>(&*report)) return Event(*ended);
   if (auto* usage = std::get_if<Usage>(&*report)) return Event(*usage);
   return fail(ErrorCode::Internal, "the sandbox helper sent what it should not");

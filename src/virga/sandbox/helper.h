@@ -45,6 +45,21 @@ struct StartFailed {
   Error error;
 };
 
+// The stem has its task, and everything of it is in place.
+struct Bound {
+  std::uint64_t id = 0;
+  Phases phases;                  // cgroup, mounts and total
+  os::Descriptor name_datagrams;  // as in Started
+  os::Descriptor name_listener;
+};
+
+// The stem did not get its task. Conflict: it is none, or was bound before, and nothing changed. Otherwise it is ended,
+// and its Ended follows.
+struct BindFailed {
+  std::uint64_t id = 0;
+  Error error;
+};
+
 enum class EndReason {
   Exited,       // the program ended; status is its exit code
   Signalled,    // a signal ended it that Virga did not send; status is the signal
@@ -72,7 +87,7 @@ struct Usage {
   std::uint32_t processes = 0;
 };
 
-using Event = std::variant<Started, StartFailed, Ended, Usage>;
+using Event = std::variant<Started, StartFailed, Bound, BindFailed, Ended, Usage>;
 
 // The daemon's end of the socket pair to `virga-spawn`, the small privileged process that makes and ends sandboxes, and
 // of the one to its parent, which does nothing but start it, again if need be. Requests never block; their answers are
@@ -119,6 +134,8 @@ class Helper {
   // Answered by Started or StartFailed. An error here (bad specification; ResourceExhausted: the helper is too far
   // behind, try again when descriptor() was readable) means that nothing was asked and no event will come.
   Result<> start(const Spec& spec, const Channels& channels);
+  // Gives a stem its task. Answered by Bound or BindFailed, or by nothing if the sandbox ended already.
+  Result<> bind(const Binding& binding);
   // Ends the whole process tree; answered by Ended (or StartFailed). No error and no event if it ended already.
   Result<> kill(std::uint64_t id);
   // The CPU quota goes from limits.init_cpus to limits.cpus.

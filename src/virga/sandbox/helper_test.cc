@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "virga/os/file.h"
 #include "virga/os/socket.h"
@@ -32,8 +33,8 @@ class HelperTest : public testing::Test {
   }
 
   // What is below folder_ may be named; nothing else.
-  Helper::Options options(std::uint32_t blanks) const {
-    return {.state_directory = folder_->path() + "/state", .blanks = blanks, .writable_folders = {folder_->path()}};
+  Helper::Options options(std::uint32_t blanks, const char* state = "/state") const {
+    return {.state_directory = folder_->path() + state, .blanks = blanks, .writable_folders = {folder_->path()}};
   }
 
   std::string make_folder(const std::string& name, const std::string& file, const std::string& content) {
@@ -67,7 +68,7 @@ class HelperTest : public testing::Test {
     if (auto* found = std::get_if<T>(&event)) return std::move(*found);
     auto* failed = std::get_if<StartFailed>(&event);
     ADD_FAILURE() << "another event came: " << (failed != nullptr ? failed->error.message() : "");
-    if constexpr (std::is_same_v<T, StartFailed>) {
+    if constexpr (std::is_same_v<T, StartFailed> || std::is_same_v<T, BindFailed>) {
       return {0, Error(ErrorCode::Internal, "")};
     } else {
       return {};
@@ -109,6 +110,30 @@ TEST_F(HelperTest, RunsAProgramAndTellsItsExitCode) {
   EXPECT_EQ(output_of(shell("echo hello; exit 3"), &ended), "hello\n");
   EXPECT_EQ(ended.reason, EndReason::Exited);
   EXPECT_EQ(ended.status, 3);
+}
+
+// Primed blanks, blanks that are not, and those made on demand give the same.
+TEST_F(HelperTest, StartsTheSameFromEveryKindOfBlank) {
+  helper_.emplace(Helper::start(options(4, "/many")).value());
+  Spec spec = shell(
+      "pwd; cat /var/task/f /opt/l /var/runtime/r; umask; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; "
+      "cat /proc/self/limits; head -1 /proc/meminfo; stat -f -c %b:%S /tmp; ls /proc/self/fd; "
+      "for d in /var/task /opt /var/runtime /usr /etc /; do touch $d/x 2>/dev/null && echo writable $d; done; env");
+  spec.code_directory = make_folder("code", "f", "code\n");
+  spec.layer_directories = {make_folder("layer", "l", "layer\n")};
+  spec.runtime_directory = make_folder("runtime", "r", "runtime\n");
+  spec.limits.memory_bytes = 100u << 20;
+  spec.limits.tmp_bytes = 8u << 20;
+  std::set<std::string> outputs;
+  for (int round = 0; round < 3; ++round) {
+    // Long enough for the blanks to be primed, though nothing below depends on it.
+    (void)::poll(nullptr, 0, 100);
+    for (int i = 0; i < 4; ++i) {
+      spec.id = ++last_id_;
+      outputs.insert(output_of(spec));
+    }
+  }
+  EXPECT_EQ(outputs.size(), 1u) << *outputs.begin() << *outputs.rbegin();
 }
 
 TEST_F(HelperTest, TellsTheSignal) {
@@ -158,6 +183,19 @@ TEST_F(HelperTest, SaysWhichProgramIsMissing) {
   EXPECT_NE(failed.error.message().find("no-such-program"), std::string::npos);
 }
 
+// Also from primed blanks, and however the ends of processes and what they say come in.
+TEST_F(HelperTest, SaysSoEveryTime) {
+  helper_.emplace(Helper::start(options(4, "/many")).value());
+  for (int round = 0; round < 60; ++round) {
+    (void)::poll(nullptr, 0, 10);  // time to make the next blanks, which nothing depends on
+    Spec spec = shell("");
+    spec.arguments = {"/usr/bin/no-such-program"};
+    ASSERT_TRUE(helper_->start(spec, {}));
+    EXPECT_EQ(expect<StartFailed>().error.code(), ErrorCode::NotFound);
+    if (HasFailure()) return;
+  }
+}
+
 TEST_F(HelperTest, RefusesABadSpecificationAtOnce) {
   Spec spec = shell("true");
   spec.environment = {"nonsense"};
@@ -205,6 +243,88 @@ TEST_F(HelperTest, HandsOutAListenerInsideTheSandbox) {
   EXPECT_EQ(::read(connection.get(), buffer, 2), 2);
   connection.reset();
   EXPECT_EQ(expect<Ended>().status, 0);
+}
+
+TEST_F(HelperTest, GivesAStemItsTask) {
+  Spec stem = shell(
+      "until test -e /var/task/f; do read -t 0.01 x; done; cd /var/task; cat f /opt/l; head -1 /proc/meminfo; "
+      "touch f 2>/dev/null && echo writable; df -k /tmp | tail -1 | { read a size b; echo tmp $size; }");
+  stem.arguments[0] = "/bin/bash";
+  stem.stage = Stage::Stem;
+  auto pipe = os::make_pipe();
+  ASSERT_TRUE(pipe);
+  ASSERT_TRUE(helper_->start(stem, {.output = pipe->writer.get()}));
+  pipe->writer.reset();
+  (void)expect<Started>();
+  Binding binding;
+  binding.id = stem.id;
+  binding.code_directory = make_folder("code", "f", "code\n");
+  binding.layer_directories = {make_folder("layer", "l", "layer\n")};
+  binding.limits.memory_bytes = 100u << 20;
+  binding.limits.tmp_bytes = 8u << 20;
+  ASSERT_TRUE(helper_->bind(binding));
+  auto bound = expect<Bound>();
+  EXPECT_EQ(bound.id, stem.id);
+  EXPECT_GT(bound.phases.total.count(), 0);
+  std::string text;
+  char buffer[4096];
+  ssize_t size = 0;
+  while ((size = ::read(pipe->reader.get(), buffer, sizeof(buffer))) > 0) {
+    text.append(buffer, static_cast<std::size_t>(size));
+  }
+  EXPECT_EQ(text, "code\nlayer\nMemTotal: 102400 kB\ntmp 8192\n");
+  EXPECT_EQ(expect<Ended>().reason, EndReason::Exited);
+  // The helper is at home again.
+  EXPECT_EQ(output_of(shell("ls /var/task")), "");
+}
+
+TEST_F(HelperTest, BindsAStemOnceAndNothingElse) {
+  Spec stem = shell("sleep 60");
+  stem.stage = Stage::Stem;
+  ASSERT_TRUE(helper_->start(stem, {}));
+  (void)expect<Started>();
+  Binding binding;
+  binding.id = stem.id;
+  ASSERT_TRUE(helper_->bind(binding));
+  (void)expect<Bound>();
+  ASSERT_TRUE(helper_->bind(binding));
+  EXPECT_EQ(expect<BindFailed>().error.code(), ErrorCode::Conflict);
+  Spec whole = shell("sleep 60");
+  ASSERT_TRUE(helper_->start(whole, {}));
+  (void)expect<Started>();
+  binding.id = whole.id;
+  ASSERT_TRUE(helper_->bind(binding));
+  EXPECT_EQ(expect<BindFailed>().error.code(), ErrorCode::Conflict);
+}
+
+TEST_F(HelperTest, EndsAStemThatCannotHaveItsTask) {
+  Spec stem = shell("sleep 60");
+  stem.stage = Stage::Stem;
+  ASSERT_TRUE(helper_->start(stem, {}));
+  (void)expect<Started>();
+  Binding binding;
+  binding.id = stem.id;
+  binding.code_directory = folder_->path() + "/nowhere";
+  ASSERT_TRUE(helper_->bind(binding));
+  EXPECT_EQ(expect<BindFailed>().error.code(), ErrorCode::NotFound);
+  EXPECT_EQ(expect<Ended>().reason, EndReason::Killed);
+}
+
+TEST_F(HelperTest, HoldsABoundStemToItsMemoryLimit) {
+  if (!helper_->has_cgroups()) GTEST_SKIP() << "no cgroups: memory is limited for each process only";
+  Spec stem = shell("until test -e /var/task/f; do read -t 0.01 x; done; exec dd if=/dev/zero of=/tmp/file bs=1M");
+  stem.arguments[0] = "/bin/bash";
+  stem.stage = Stage::Stem;
+  ASSERT_TRUE(helper_->start(stem, {}));
+  (void)expect<Started>();
+  Binding binding;
+  binding.id = stem.id;
+  binding.code_directory = make_folder("code", "f", "");
+  binding.limits.memory_bytes = 32u << 20;
+  binding.limits.tmp_bytes = 256u << 20;
+  ASSERT_TRUE(helper_->bind(binding));
+  (void)expect<Bound>();
+  EXPECT_EQ(expect<Ended>().reason, EndReason::OutOfMemory);
 }
 
 TEST_F(HelperTest, EndsTheWholeTreeOnKill) {

@@ -21,6 +21,9 @@ struct Limits {
   std::uint64_t tmp_bytes = 64ull << 20;      // size of /tmp; its pages count as memory
 };
 
+// A stem starts without a task and gets it once, later, from Helper::bind().
+enum class Stage { Whole, Stem };
+
 // Everything about one sandbox but its descriptors. A value; any thread.
 //
 // Host folders are named by absolute paths without symlinks in them, and lie below those that the helper was given when
@@ -40,6 +43,18 @@ struct Spec {
   Limits limits;
   Network network = Network::Loopback;
   bool runtime_api_listener = false;  // listen on 127.0.0.1:9001 inside, and hand the listener out in Started
+  // A stem has no code, layers, output folder or listener, its network is Loopback, and of its limits only `open_files`
+  // and `processes` hold, and `memory_bytes` as what /proc/meminfo shows: it runs only what Virga itself brings.
+  Stage stage = Stage::Whole;
+};
+
+// What a stem becomes. From here on everything holds that holds for a sandbox started whole with the same settings.
+struct Binding {
+  std::uint64_t id = 0;                        // of the stem
+  std::string code_directory;                  // as in Spec
+  std::vector<std::string> layer_directories;  // as in Spec
+  Limits limits;                               // `open_files` and `processes` at most those of the stem
+  Network network = Network::Loopback;         // or Egress; what a stem opened before it was bound cannot be closed
 };
 
 // What the process finds as its first descriptors. Borrowed for the call; the sandbox gets duplicates.

@@ -25,15 +25,24 @@ microseconds get_time(Reader& reader) {
   return microseconds(reader.get<std::int64_t>());
 }
 
+Phases get_phases(Reader& reader) {
+  Phases p;
+  for (auto* phase : {&p.namespaces, &p.cgroup, &p.mounts, &p.policy, &p.exec, &p.total}) *phase = get_time(reader);
+  return p;
+}
+
 struct Encoder {
   Writer& writer;
 
   void put(microseconds time) { writer.put(static_cast<std::int64_t>(time.count())); }
 
+  void put(const Phases& p) {
+    for (auto phase : {p.namespaces, p.cgroup, p.mounts, p.policy, p.exec, p.total}) put(phase);
+  }
+
   void operator()(const Started& event) {
     writer.put(event.id);
-    const Phases& p = event.phases;
-    for (auto phase : {p.namespaces, p.cgroup, p.mounts, p.policy, p.exec, p.total}) put(phase);
+    put(event.phases);
   }
   void operator()(const StartFailed& event) {
     writer.put(event.id);
@@ -59,6 +68,14 @@ struct Encoder {
     writer.put(static_cast<std::uint32_t>(hello.has_cgroups));
   }
   void operator()(const Unable& unable) { put_error(writer, unable.error); }
+  void operator()(const Bound& event) {
+    writer.put(event.id);
+    put(event.phases);
+  }
+  void operator()(const BindFailed& event) {
+    writer.put(event.id);
+    put_error(writer, event.error);
+  }
   void operator()(const HelperStarted& started) { writer.put(started.pid); }
 };
 
@@ -79,8 +96,7 @@ Result<Report> decode_report(std::string_view bytes) {
     case 0: {
       Started event;
       event.id = reader.get<std::uint64_t>();
-      Phases& p = event.phases;
-      for (auto* phase : {&p.namespaces, &p.cgroup, &p.mounts, &p.policy, &p.exec, &p.total}) *phase = get_time(reader);
+      event.phases = get_phases(reader);
       report = std::move(event);
       break;
     }
@@ -125,6 +141,18 @@ Result<Report> decode_report(std::string_view bytes) {
     case 6:
       report = HelperStarted{reader.get<std::int32_t>()};
       break;
+    case 7: {
+      Bound event;
+      event.id = reader.get<std::uint64_t>();
+      event.phases = get_phases(reader);
+      report = std::move(event);
+      break;
+    }
+    case 8: {
+      auto id = reader.get<std::uint64_t>();
+      report = BindFailed{id, get_error(reader)};
+      break;
+    }
     default:
       reader.refuse();
   }

@@ -29,7 +29,7 @@ struct HelperStarted {
   std::int32_t pid = 0;
 };
 
-using Report = std::variant<Started, StartFailed, Ended, Usage, Hello, Unable, HelperStarted>;
+using Report = std::variant<Started, StartFailed, Ended, Usage, Hello, Unable, HelperStarted, Bound, BindFailed>;
 
 std::string encode(const Report& report);
 Result<Report> decode_report(std::string_view bytes);

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x31475256;  // "VRG1"
 constexpr std::uint32_t kAllChannels = kHasFrames | kHasOutput | kHasErrors | kHasInput;
+constexpr std::uint32_t kListener = 1;
+constexpr std::uint32_t kStem = 2;
 
 std::unexpected<Error> refuse(std::string message) {
   return fail(ErrorCode::InvalidArgument, std::move(message));
@@ -58,13 +60,114 @@ Result<> check_limits(const Limits& limits) {
   return {};
 }
 
-}  // namespace
-
-Result<> validate(const Spec& spec) {
+// What a start and a binding have in common.
+Result<> check_task(const Spec& spec) {
   if (spec.id == 0) return refuse("a sandbox's id must not be 0");
   if (!spec.code_directory.empty()) VIRGA_TRY(check_path("the code folder", spec.code_directory));
   if (spec.layer_directories.size() > kMaxLayers) return refuse("a sandbox has at most 5 layers");
   for (const auto& layer : spec.layer_directories) VIRGA_TRY(check_path("a layer's folder", layer));
+  VIRGA_TRY(check_limits(spec.limits));
+  if (spec.network > Network::Egress) return refuse("this network mode is unknown");
+  return {};
+}
+
+Result<> check_stem(const Spec& spec) {
+  bool has_task = !spec.code_directory.empty() || !spec.layer_directories.empty() || !spec.output_directory.empty();
+  if (has_task) return refuse("a stem has no code, no layers and no output folder before it is bound");
+  if (spec.network != Network::Loopback || spec.runtime_api_listener) {
+    return refuse("a stem has the loopback network and no listener");
+  }
+  return {};
+}
+
+void put_limits(Writer& writer, const Limits& limits) {
+  writer.put(limits.memory_bytes);
+  writer.put(limits.cpus);
+  writer.put(limits.init_cpus);
+  writer.put(limits.processes);
+  writer.put(limits.open_files);
+  writer.put(limits.tmp_bytes);
+}
+
+void get_limits(Reader& reader, Limits& limits) {
+  limits.memory_bytes = reader.get<std::uint64_t>();
+  limits.cpus = reader.get<double>();
+  limits.init_cpus = reader.get<double>();
+  limits.processes = reader.get<std::uint32_t>();
+  limits.open_files = reader.get<std::uint32_t>();
+  limits.tmp_bytes = reader.get<std::uint64_t>();
+}
+
+void put_list(Writer& writer, const std::vector<std::string>& list) {
+  writer.put(static_cast<std::uint32_t>(list.size()));
+  for (const auto& text : list) writer.put(text);
+}
+
+Result<std::vector<std::string>> get_list(Reader& reader, std::size_t most, std::size_t longest) {
+  auto count = reader.get<std::uint32_t>();
+  if (count > most) return refuse("a request's list is too long");
+  std::vector<std::string> list;
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) list.push_back(reader.text(longest));
+  return list;
+}
+
+void put_start(Writer& writer, const Request& request) {
+  const Spec& spec = request.spec;
+  writer.put(request.channels);
+  writer.put(static_cast<std::uint32_t>(spec.network));
+  writer.put((spec.runtime_api_listener ? kListener : 0) | (spec.stage == Stage::Stem ? kStem : 0));
+  put_limits(writer, spec.limits);
+  writer.put(spec.code_directory);
+  writer.put(spec.runtime_directory);
+  writer.put(spec.output_directory);
+  writer.put(spec.working_directory);
+  for (const auto* list : {&spec.layer_directories, &spec.arguments, &spec.environment}) put_list(writer, *list);
+}
+
+Result<> get_start(Reader& reader, Request& request) {
+  Spec& spec = request.spec;
+  request.channels = reader.get<std::uint32_t>();
+  auto network = reader.get<std::uint32_t>();
+  auto flags = reader.get<std::uint32_t>();
+  if (request.channels > kAllChannels || network > static_cast<std::uint32_t>(Network::Egress) ||
+      flags > (kListener | kStem)) {
+    return refuse("a request has unknown flags");
+  }
+  spec.network = static_cast<Network>(network);
+  spec.runtime_api_listener = (flags & kListener) != 0;
+  spec.stage = (flags & kStem) != 0 ? Stage::Stem : Stage::Whole;
+  get_limits(reader, spec.limits);
+  spec.code_directory = reader.text(kMaxPathBytes);
+  spec.runtime_directory = reader.text(kMaxPathBytes);
+  spec.output_directory = reader.text(kMaxPathBytes);
+  spec.working_directory = reader.text(kMaxPathBytes);
+  VIRGA_TRY_ASSIGN(spec.layer_directories, get_list(reader, kMaxLayers, kMaxPathBytes));
+  VIRGA_TRY_ASSIGN(spec.arguments, get_list(reader, kMaxArguments, kMaxTextBytes));
+  VIRGA_TRY_ASSIGN(spec.environment, get_list(reader, kMaxVariables, kMaxTextBytes));
+  return {};
+}
+
+void put_binding(Writer& writer, const Spec& spec) {
+  writer.put(static_cast<std::uint32_t>(spec.network));
+  put_limits(writer, spec.limits);
+  writer.put(spec.code_directory);
+  put_list(writer, spec.layer_directories);
+}
+
+Result<> get_binding(Reader& reader, Spec& spec) {
+  auto network = reader.get<std::uint32_t>();
+  if (network > static_cast<std::uint32_t>(Network::Egress)) return refuse("a request has unknown flags");
+  spec.network = static_cast<Network>(network);
+  get_limits(reader, spec.limits);
+  spec.code_directory = reader.text(kMaxPathBytes);
+  VIRGA_TRY_ASSIGN(spec.layer_directories, get_list(reader, kMaxLayers, kMaxPathBytes));
+  return {};
+}
+
+}  // namespace
+
+Result<> validate(const Spec& spec) {
+  VIRGA_TRY(check_task(spec));
   if (!spec.runtime_directory.empty()) VIRGA_TRY(check_path("the runtime's folder", spec.runtime_directory));
   if (!spec.output_directory.empty()) VIRGA_TRY(check_path("the output folder", spec.output_directory));
   if (spec.arguments.empty()) return refuse("there is no program to start: arguments are empty");
@@ -79,11 +182,16 @@ Result<> validate(const Spec& spec) {
     }
   }
   VIRGA_TRY(check_path("the working folder", spec.working_directory));
-  VIRGA_TRY(check_limits(spec.limits));
-  if (spec.network > Network::Egress) return refuse("this network mode is unknown");
   if (spec.runtime_api_listener && spec.network == Network::None) {
     return refuse("a runtime API listener needs the loopback network");
   }
+  if (spec.stage == Stage::Stem) VIRGA_TRY(check_stem(spec));
+  return {};
+}
+
+Result<> validate_binding(const Spec& spec) {
+  VIRGA_TRY(check_task(spec));
+  if (spec.network == Network::None) return refuse("a stem cannot be bound to a task without a network");
   return {};
 }
 
@@ -92,25 +200,8 @@ std::string encode(const Request& request) {
   writer.put(kMagic);
   writer.put(static_cast<std::uint32_t>(request.kind));
   writer.put(request.spec.id);
-  if (request.kind != RequestKind::Start) return writer.take();
-  const Spec& spec = request.spec;
-  writer.put(request.channels);
-  writer.put(static_cast<std::uint32_t>(spec.network));
-  writer.put(static_cast<std::uint32_t>(spec.runtime_api_listener));
-  writer.put(spec.limits.memory_bytes);
-  writer.put(spec.limits.cpus);
-  writer.put(spec.limits.init_cpus);
-  writer.put(spec.limits.processes);
-  writer.put(spec.limits.open_files);
-  writer.put(spec.limits.tmp_bytes);
-  writer.put(spec.code_directory);
-  writer.put(spec.runtime_directory);
-  writer.put(spec.output_directory);
-  writer.put(spec.working_directory);
-  for (const auto* list : {&spec.layer_directories, &spec.arguments, &spec.environment}) {
-    writer.put(static_cast<std::uint32_t>(list->size()));
-    for (const auto& text : *list) writer.put(text);
-  }
+  if (request.kind == RequestKind::Start) put_start(writer, request);
+  if (request.kind == RequestKind::Bind) put_binding(writer, request.spec);
   return writer.take();
 }
 
@@ -120,49 +211,20 @@ Result<Request> decode_request(std::string_view bytes) {
   Request request;
   if (reader.get<std::uint32_t>() != kMagic) return refuse("a request does not begin with its mark");
   auto kind = reader.get<std::uint32_t>();
-  if (kind < static_cast<std::uint32_t>(RequestKind::Start) || kind > static_cast<std::uint32_t>(RequestKind::Query)) {
+  if (kind < static_cast<std::uint32_t>(RequestKind::Start) || kind > static_cast<std::uint32_t>(RequestKind::Bind)) {
     return refuse("a request's kind is unknown");
   }
   request.kind = static_cast<RequestKind>(kind);
-  Spec& spec = request.spec;
-  spec.id = reader.get<std::uint64_t>();
-  if (request.kind == RequestKind::Start) {
-    request.channels = reader.get<std::uint32_t>();
-    auto network = reader.get<std::uint32_t>();
-    auto listener = reader.get<std::uint32_t>();
-    if (request.channels > kAllChannels || network > static_cast<std::uint32_t>(Network::Egress) || listener > 1) {
-      return refuse("a request has unknown flags");
-    }
-    spec.network = static_cast<Network>(network);
-    spec.runtime_api_listener = listener == 1;
-    spec.limits.memory_bytes = reader.get<std::uint64_t>();
-    spec.limits.cpus = reader.get<double>();
-    spec.limits.init_cpus = reader.get<double>();
-    spec.limits.processes = reader.get<std::uint32_t>();
-    spec.limits.open_files = reader.get<std::uint32_t>();
-    spec.limits.tmp_bytes = reader.get<std::uint64_t>();
-    spec.code_directory = reader.text(kMaxPathBytes);
-    spec.runtime_directory = reader.text(kMaxPathBytes);
-    spec.output_directory = reader.text(kMaxPathBytes);
-    spec.working_directory = reader.text(kMaxPathBytes);
-    struct List {
-      std::vector<std::string>& target;
-      std::size_t most;
-      std::size_t longest;
-    };
-    for (auto [target, most, longest] :
-         {List{spec.layer_directories, kMaxLayers, kMaxPathBytes}, List{spec.arguments, kMaxArguments, kMaxTextBytes},
-          List{spec.environment, kMaxVariables, kMaxTextBytes}}) {
-      auto count = reader.get<std::uint32_t>();
-      if (count > most) return refuse("a request's list is too long");
-      for (std::uint32_t i = 0; i < count && reader.ok(); ++i) target.push_back(reader.text(longest));
-    }
-  }
+  request.spec.id = reader.get<std::uint64_t>();
+  if (request.kind == RequestKind::Start) VIRGA_TRY(get_start(reader, request));
+  if (request.kind == RequestKind::Bind) VIRGA_TRY(get_binding(reader, request.spec));
   if (!reader.ok()) return refuse("a request was cut short");
   if (!reader.at_end()) return refuse("a request has bytes after its end");
   if (request.kind == RequestKind::Start) {
-    VIRGA_TRY(validate(spec));
-  } else if (spec.id == 0) {
+    VIRGA_TRY(validate(request.spec));
+  } else if (request.kind == RequestKind::Bind) {
+    VIRGA_TRY(validate_binding(request.spec));
+  } else if (request.spec.id == 0) {
     return refuse("a sandbox's id must not be 0");
   }
   return request;

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxArguments = 512;
 inline constexpr std::size_t kMaxVariables = 2048;
 inline constexpr std::size_t kMaxLayers = 5;
 
-enum class RequestKind : std::uint32_t { Start = 1, Kill, EndInit, Freeze, Thaw, Query };
+enum class RequestKind : std::uint32_t { Start = 1, Kill, EndInit, Freeze, Thaw, Query, Bind };
 
 // The only word of the daemon's other conversation, with the keeper: start a helper (again). The answer is a
 // HelperStarted with the daemon's end of the helper's socket, or an Unable.
@@ -32,13 +32,15 @@ inline constexpr std::uint32_t kHasInput = 8;
 
 struct Request {
   RequestKind kind = RequestKind::Start;
-  Spec spec;                   // for every kind but Start only spec.id counts
+  Spec spec;                   // of a Bind: what Binding has; of every other kind but Start: only spec.id
   std::uint32_t channels = 0;  // kHas... bits; only for Start
 };
 
 // What the helper would refuse: checked by the daemon for the message, and again by decode() because the helper trusts
 // nobody.
 Result<> validate(const Spec& spec);
+
+Result<> validate_binding(const Spec& spec);
 
 std::string encode(const Request& request);
 // A pure function over hostile bytes: every length is checked, nothing may follow the last field.

@@ -64,6 +64,49 @@ TEST(SandboxRequest, SurvivesEveryChangedByte) {
   }
 }
 
+Request full_binding() {
+  Request request;
+  request.kind = RequestKind::Bind;
+  Spec& spec = request.spec;
+  spec.id = 8;
+  spec.code_directory = "/srv/code";
+  spec.layer_directories = {"/srv/layer1", "/srv/layer2"};
+  spec.limits = {.memory_bytes = 256u << 20, .cpus = 0.5, .init_cpus = 1, .tmp_bytes = 1 << 20};
+  spec.network = Network::Egress;
+  return request;
+}
+
+TEST(SandboxRequest, ABindingComesBackAsItWasSent) {
+  Request sent = full_binding();
+  auto received = decode_request(encode(sent));
+  ASSERT_TRUE(received) << received.error().message();
+  EXPECT_EQ(received->kind, RequestKind::Bind);
+  EXPECT_EQ(received->spec.code_directory, sent.spec.code_directory);
+  EXPECT_EQ(received->spec.layer_directories, sent.spec.layer_directories);
+  EXPECT_EQ(received->spec.limits.memory_bytes, sent.spec.limits.memory_bytes);
+  EXPECT_EQ(received->spec.limits.tmp_bytes, sent.spec.limits.tmp_bytes);
+  EXPECT_EQ(received->spec.network, sent.spec.network);
+  EXPECT_EQ(encode(*received), encode(sent));
+}
+
+TEST(SandboxRequest, ABindingIsRefusedInEveryShorterAndLongerForm) {
+  std::string bytes = encode(full_binding());
+  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_request(bytes.substr(0, size))) << size;
+  EXPECT_FALSE(decode_request(bytes + '\0'));
+}
+
+TEST(SandboxRequest, ABindingSurvivesEveryChangedByte) {
+  std::string bytes = encode(full_binding());
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    for (unsigned char mask : {0x01, 0x80, 0xff}) {
+      std::string changed = bytes;
+      changed[at] = static_cast<char>(changed[at] ^ mask);
+      auto received = decode_request(changed);
+      if (received && received->kind == RequestKind::Bind) EXPECT_TRUE(validate_binding(received->spec));
+    }
+  }
+}
+
 TEST(SandboxRequest, CarriesOnlyTheIdOfAKill) {
   Request request;
   request.kind = RequestKind::Kill;
@@ -105,6 +148,46 @@ TEST(SandboxRequest, RefusesWhatASandboxCannotBe) {
   }
 }
 
+TEST(SandboxRequest, RefusesAStemThatHasATask) {
+  const BadSpec cases[] = {
+      {"code", [](Spec& spec) { spec.code_directory = "/srv/code"; }},
+      {"a layer", [](Spec& spec) { spec.layer_directories = {"/srv/layer"}; }},
+      {"an output folder", [](Spec& spec) { spec.output_directory = "/srv/out"; }},
+      {"a way out", [](Spec& spec) { spec.network = Network::Egress; }},
+      {"no network", [](Spec& spec) { spec.network = Network::None; }},
+      {"a listener", [](Spec& spec) { spec.runtime_api_listener = true; }},
+  };
+  Request stem;
+  stem.spec.id = 9;
+  stem.spec.arguments = {"/usr/bin/node"};
+  stem.spec.stage = Stage::Stem;
+  auto received = decode_request(encode(stem));
+  ASSERT_TRUE(received) << received.error().message();
+  EXPECT_EQ(received->spec.stage, Stage::Stem);
+  for (const auto& bad : cases) {
+    Request request = stem;
+    bad.spoil(request.spec);
+    EXPECT_FALSE(decode_request(encode(request))) << bad.name;
+  }
+}
+
+TEST(SandboxRequest, RefusesABindingThatAStemCannotTake) {
+  const BadSpec cases[] = {
+      {"id 0", [](Spec& spec) { spec.id = 0; }},
+      {"relative code folder", [](Spec& spec) { spec.code_directory = "code"; }},
+      {"layer with ..", [](Spec& spec) { spec.layer_directories = {"/srv/../etc"}; }},
+      {"six layers", [](Spec& spec) { spec.layer_directories.assign(6, "/srv/layer"); }},
+      {"too little memory", [](Spec& spec) { spec.limits.memory_bytes = 1; }},
+      {"no network", [](Spec& spec) { spec.network = Network::None; }},
+  };
+  for (const auto& bad : cases) {
+    Request request = full_binding();
+    bad.spoil(request.spec);
+    EXPECT_FALSE(validate_binding(request.spec)) << bad.name;
+    EXPECT_FALSE(decode_request(encode(request))) << bad.name;
+  }
+}
+
 TEST(SandboxReport, ComesBackAsItWasSent) {
   Phases phases;
   phases.mounts = std::chrono::microseconds(12);
@@ -116,6 +199,14 @@ TEST(SandboxReport, ComesBackAsItWasSent) {
   auto failed = decode_report(encode(StartFailed{6, Error(ErrorCode::NotFound, "start /bin/x: No such file")}));
   ASSERT_TRUE(failed);
   EXPECT_EQ(std::get<StartFailed>(*failed).error, Error(ErrorCode::NotFound, "start /bin/x: No such file"));
+
+  auto bound = decode_report(encode(Bound{5, phases}));
+  ASSERT_TRUE(bound);
+  EXPECT_EQ(std::get<Bound>(*bound).phases, phases);
+
+  auto unbound = decode_report(encode(BindFailed{6, Error(ErrorCode::Conflict, "only once")}));
+  ASSERT_TRUE(unbound);
+  EXPECT_EQ(std::get<BindFailed>(*unbound).error, Error(ErrorCode::Conflict, "only once"));
 
   auto ended = decode_report(encode(Ended{.id = 7, .reason = EndReason::OutOfMemory, .status = 9, .oom_kills = 2}));
   ASSERT_TRUE(ended);

@@ -15,6 +15,9 @@ namespace virga::sandbox::spawn {
 
 // A blank is a sandbox without a task: namespaces, ids, root file system and groups are there, and its first process
 // waits for an order. No tenant has touched it, so it may become anybody's; it becomes so once.
+//
+// The first order may be to prime itself: then process 2 is there as well, as powerless as any program, and waits for
+// the program it will become, while the first process is init already. The helper attaches the task from outside.
 
 // What the helper found out or made at its start, the same for every sandbox.
 struct Ground {
@@ -36,7 +39,8 @@ inline constexpr std::uint32_t kHasOutputFolder = 128;
 inline constexpr std::uint32_t kHasMeminfo = 256;
 inline constexpr std::uint32_t kHasResolver = 512;
 
-// An order is this, followed by the request's own bytes.
+// An order is this, followed by the request's own bytes; without those, and with the folder for layers, it is the one
+// to prime. What a primed process 2 gets is the same, without trees.
 struct OrderHead {
   std::uint32_t descriptors = 0;  // kHas... bits
   std::uint32_t has_cgroups = 0;
@@ -47,8 +51,10 @@ struct OrderHead {
 struct BlankReport {
   enum Kind : std::int32_t {
     Ready,    // waits for an order
-    Running,  // the program runs; the listener and the sockets for names come along if asked for
+    Running,  // the program runs; the listener and the sockets for names come along if asked for, and with a stem what
+              // StemHandles has
     Failed,   // text says why; the process ends
+    Primed,   // process 2 waits for its program; what StemHandles has comes along, with a listener and a socket
   };
   std::int32_t kind = Ready;
   std::int32_t error_code = 0;                  // an ErrorCode

@@ -32,6 +32,8 @@ class Cgroup {
   // v1: a process that writes "0" to each of these is in. The kernel judges by who opened them, not by who writes.
   virtual std::span<const os::Descriptor> join_files() const = 0;
   virtual Result<> set_limits(const Limits& limits) = 0;
+  // Hardly any CPU time where others want it; until set_limits(). For what is prepared ahead.
+  virtual void set_background() = 0;
   virtual Result<> set_cpus(double cpus) = 0;  // 0: no quota
   virtual Result<> freeze() = 0;
   virtual Result<> thaw() = 0;

@@ -69,6 +69,8 @@ class GroupV1 final : public Cgroup {
     return {};
   }
 
+  void set_background() override { (void)write_control(folder(Cpu), "cpu.shares", "16"); }
+
   Result<> set_cpus(double cpus) override {
     if (cpus <= 0) return write_control(folder(Cpu), "cpu.cfs_quota_us", "-1");
     VIRGA_TRY(write_control(folder(Cpu), "cpu.cfs_period_us", std::to_string(kCpuPeriodMicroseconds)));

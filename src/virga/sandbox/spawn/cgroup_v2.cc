@@ -35,6 +35,8 @@ class GroupV2 final : public Cgroup {
     return {};
   }
 
+  void set_background() override { (void)write("cpu.weight", "16"); }
+
   Result<> set_cpus(double cpus) override {
     if (cpus <= 0) return write("cpu.max", "max");
     auto quota = std::max<std::uint64_t>(1000, static_cast<std::uint64_t>(cpus * kCpuPeriodMicroseconds));

@@ -28,24 +28,25 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kSocket = 10;  // where this process keeps its socket, above what the program gets
+constexpr int kSocket = 10;   // where this process keeps its socket, above what the program gets
+constexpr int kWaiting = 40;  // where a primed blank's first process keeps the socket of its process 2
 
 std::int64_t microseconds_since(Clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
 }
 
-void report(const BlankReport& report, std::span<const int> descriptors = {}) {
-  os::Descriptor socket(kSocket);
+void report(const BlankReport& report, std::span<const int> descriptors = {}, int to = kSocket) {
+  os::Descriptor socket(to);
   (void)os::send_message(socket, std::string_view(reinterpret_cast<const char*>(&report), sizeof(report)), descriptors);
   (void)socket.release();
 }
 
-[[noreturn]] void fail_and_end(const Error& error) {
+[[noreturn]] void fail_and_end(const Error& error, int to = kSocket) {
   BlankReport failed;
   failed.kind = BlankReport::Failed;
   failed.error_code = static_cast<std::int32_t>(error.code());
   std::strncpy(failed.text, error.message().c_str(), sizeof(failed.text) - 1);
-  report(failed);
+  report(failed, {}, to);
   ::_exit(1);
 }
 
@@ -125,6 +126,7 @@ Result<> prepare(const Ground& ground, const Cgroup* cgroup, const os::Descripto
 }
 
 struct Order {
+  bool is_to_prime = false;
   Spec spec;
   bool has_cgroups = false;
   std::uint32_t egress_slot = 0;
@@ -133,9 +135,9 @@ struct Order {
   os::Descriptor code, layers, runtime, output, meminfo, resolver;
 };
 
-Result<Order> receive_order() {
+Result<Order> receive_order(int from) {
   std::vector<char> buffer(wire::kMaxRequestBytes + sizeof(OrderHead));
-  os::Descriptor socket(kSocket);
+  os::Descriptor socket(from);
   auto message = os::receive_message(socket, buffer);
   (void)socket.release();
   if (!message) return std::unexpected(message.error());
@@ -143,10 +145,15 @@ Result<Order> receive_order() {
   if (message->size < sizeof(OrderHead)) return fail(ErrorCode::Internal, "an order was cut short");
   OrderHead head;
   std::memcpy(&head, buffer.data(), sizeof(head));
-  VIRGA_TRY_ASSIGN(auto request,
-                   wire::decode_request(std::string_view(buffer.data() + sizeof(head), message->size - sizeof(head))));
   Order order;
-  order.spec = std::move(request.spec);
+  order.is_to_prime = message->size == sizeof(head);
+  if (order.is_to_prime) {
+    order.spec.stage = Stage::Stem;  // the limits and the rules for paths are those of one
+  } else {
+    VIRGA_TRY_ASSIGN(auto request, wire::decode_request(
+                                       std::string_view(buffer.data() + sizeof(head), message->size - sizeof(head))));
+    order.spec = std::move(request.spec);
+  }
   order.has_cgroups = head.has_cgroups != 0;
   order.egress_slot = head.egress_slot;
   std::size_t next = 0;
@@ -201,15 +208,14 @@ struct Launch {
   const os::Descriptor& rules;
   std::vector<char*> arguments;
   std::vector<char*> environment;
+  pid_t program = -1;
   // Written by the child into the memory it shares until its exec.
   const char* failed_step = nullptr;
   int failure = 0;
   Clock::time_point exec_begin{};
 };
 
-const char* become_program(Launch& launch) {
-  const Order& order = launch.order;
-  ::setsid();
+const char* take_channels(const Order& order) {
   for (int fd = 0; fd < 4; ++fd) {
     int source = order.channels[fd];
     if (source >= 0) {
@@ -219,6 +225,13 @@ const char* become_program(Launch& launch) {
     }
   }
   if (order.channels[3] < 0) ::close(3);
+  return nullptr;
+}
+
+const char* become_program(Launch& launch) {
+  const Order& order = launch.order;
+  ::setsid();
+  if (const char* step = take_channels(order)) return step;
   if (::chdir(order.spec.working_directory.c_str()) != 0) return "enter the working folder";
   // A job that writes for Virga leaves files Virga's other sandboxes can read; a function's files are its own.
   ::umask(order.spec.output_directory.empty() ? 077 : 022);
@@ -249,10 +262,55 @@ Result<> start_program(Launch& launch) {
     ::_exit(127);
   }
   if (program < 0) return os::fail_errno("vfork");
+  launch.program = program;
   if (launch.failed_step != nullptr) {
     return fail(os::errno_error(launch.failure, launch.failed_step, launch.order.spec.arguments.front()));
   }
   return {};
+}
+
+// Opens what the helper needs to give a stem its task (StemHandles, in this order).
+Result<std::vector<int>> open_handles(pid_t program) {
+  std::vector<int> handles = {static_cast<int>(::syscall(SYS_pidfd_open, program, 0)),
+                              ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
+                              ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
+  for (int handle : handles) {
+    if (handle < 0) return os::fail_errno("open the handles of a stem");
+  }
+  return handles;
+}
+
+// Process 2 of a primed blank: everything that needs power or takes time is done, then it waits. It is no vfork: its
+// parent goes on.
+[[noreturn]] void wait_for_program(const Ground& ground, const Order& order, const os::Descriptor& rules) {
+  auto prepare = [&]() -> const char* {
+    ::setsid();
+    ::umask(077);
+    bool done = ::dup3(kWaiting, kSocket, O_CLOEXEC) >= 0 && ::close_range(4, kSocket - 1, 0) == 0 &&
+                ::close_range(kSocket + 1, ~0u, 0) == 0;
+    return done ? nullptr : "close_range";
+  };
+  const char* failed = set_process_limits(order.spec, order.has_cgroups);
+  if (failed == nullptr) failed = drop_privileges();
+  if (failed == nullptr) failed = enforce_landlock(rules);
+  if (failed == nullptr) failed = prepare();
+  if (failed == nullptr) failed = install_seccomp(ground.filter);
+  if (failed != nullptr) fail_and_end(os::errno_error(failed));
+  auto program = receive_order(kSocket);
+  if (!program) fail_and_end(program.error());
+  auto arguments = pointers(program->spec.arguments);
+  auto environment = pointers(program->spec.environment);
+  // The socket stays until exec closes it: by that the helper knows that the program runs.
+  failed = take_channels(*program);
+  if (failed == nullptr && ::chdir(program->spec.working_directory.c_str()) != 0) failed = "enter the working folder";
+  if (failed == nullptr && (::close_range(4, kSocket - 1, 0) != 0 || ::close_range(kSocket + 1, ~0u, 0) != 0)) {
+    failed = "close_range";
+  }
+  if (failed == nullptr) {
+    ::execve(arguments.front(), arguments.data(), environment.data());
+    failed = "start";
+  }
+  fail_and_end(os::errno_error(failed, program->spec.arguments.front()));
 }
 
 // Process 1 from here on: virga-init, as powerless as the program it watches.
@@ -265,6 +323,26 @@ Result<> start_program(Launch& launch) {
   bool ready = drop_privileges() == nullptr && install_seccomp(ground.filter) == nullptr;
   if (ready) ::syscall(SYS_execveat, init, "", arguments, environment, AT_EMPTY_PATH);
   ::_exit(125);  // the helper sees a sandbox that ends without a status
+}
+
+[[noreturn]] void prime(const Ground& ground, const Order& order, const os::Descriptor& rules, int init) {
+  auto listener = listen_for_runtime_api();
+  if (!listener) fail_and_end(listener.error());
+  auto sockets = os::socket_pair(SOCK_SEQPACKET);
+  if (!sockets) fail_and_end(sockets.error());
+  if (::dup3(sockets->second.get(), kWaiting, O_CLOEXEC) < 0) fail_and_end(os::errno_error("dup3"));
+  sockets->second.reset();
+  pid_t program = ::fork();
+  if (program < 0) fail_and_end(os::errno_error("fork"));
+  if (program == 0) wait_for_program(ground, order, rules);
+  auto handles = open_handles(program);
+  if (!handles) fail_and_end(handles.error());
+  handles->push_back(listener->get());
+  handles->push_back(sockets->first.get());
+  BlankReport primed;
+  primed.kind = BlankReport::Primed;
+  report(primed, *handles);
+  become_init(ground, init);
 }
 
 }  // namespace
@@ -283,7 +361,7 @@ Result<> start_program(Launch& launch) {
   ready.microseconds[0] = microseconds_since(begin);
   report(ready);
 
-  auto order = receive_order();
+  auto order = receive_order(kSocket);
   if (!order) fail_and_end(order.error());
   BlankReport running;
   running.kind = BlankReport::Running;
@@ -299,12 +377,18 @@ Result<> start_program(Launch& launch) {
     if (!allowed) fail_and_end(allowed.error());
     rules = std::move(*allowed);
   }
+  if (order->is_to_prime) prime(ground, *order, rules, *init);
   Launch launch{ground, *order, rules, pointers(order->spec.arguments), pointers(order->spec.environment)};
   if (auto started = start_program(launch); !started) fail_and_end(started.error());
   running.microseconds[1] = std::chrono::duration_cast<std::chrono::microseconds>(launch.exec_begin - begin).count();
   running.microseconds[2] = microseconds_since(launch.exec_begin);
   std::vector<int> passed;
   for (const auto& descriptor : *made) passed.push_back(descriptor.get());
+  if (order->spec.stage == Stage::Stem) {
+    auto handles = open_handles(launch.program);
+    if (!handles) fail_and_end(handles.error());
+    passed = std::move(*handles);
+  }
   report(running, passed);
   become_init(ground, *init);
 }

@@ -66,6 +66,18 @@ Result<os::Descriptor> clone_folder(const Roots& roots, const std::string& path,
   return tree;
 }
 
+Result<os::Descriptor> clone_file(const Roots& roots, const std::string& path) {
+  VIRGA_TRY_ASSIGN(os::Descriptor file, roots.open_file(path));
+  os::Descriptor tree(::open_tree(file.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!tree.valid()) return os::fail_errno("open_tree", path);
+  mount_attr wanted{};
+  wanted.attr_set = kReadOnly;
+  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &wanted, sizeof(wanted)) != 0) {
+    return os::fail_errno("mount_setattr", path);
+  }
+  return tree;
+}
+
 Result<os::Descriptor> clone_layers(const Roots& roots, std::span<const std::string> paths) {
   if (paths.size() == 1) return clone_folder(roots, paths.front(), Access::ReadOnly);
   std::vector<os::Descriptor> folders;
@@ -138,6 +150,16 @@ Result<> mount_tmp(std::uint64_t bytes) {
                                  .set("mode", "1777")
                                  .mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   return attach(tmp, "/tmp");
+}
+
+Result<> resize_tmp(std::uint64_t bytes) {
+  os::Descriptor tmp(::fspick(AT_FDCWD, "/tmp", FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW));
+  if (!tmp.valid()) return os::fail_errno("fspick", "/tmp");
+  if (::fsconfig(tmp.get(), FSCONFIG_SET_STRING, "size", std::to_string(bytes).c_str(), 0) != 0 ||
+      ::fsconfig(tmp.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) != 0) {
+    return os::fail_errno("set the size of", "/tmp");
+  }
+  return {};
 }
 
 }  // namespace virga::sandbox::spawn

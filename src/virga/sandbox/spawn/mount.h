@@ -30,6 +30,10 @@ class Workshop {
   // The /etc/resolv.conf of a sandbox with a way out; see kResolvConf.
   Result<os::Descriptor> clone_resolver() const;
 
+  // An empty folder of the helper's that one sandbox gets a read-only clone of; what is made in it later shows there.
+  Result<std::string> make_folder(std::uint64_t serial) const;
+  Result<os::Descriptor> clone_made_folder(const std::string& folder) const;
+
   // Entries of /proc to hide: all but those on a short list.
   const std::vector<std::string>& hidden_files() const { return hidden_files_; }
   const std::vector<std::string>& hidden_folders() const { return hidden_folders_; }
@@ -53,6 +57,8 @@ class Workshop {
 // A host folder as a tree of its own: read-only unless told. It lies below one of the roots; no part of its path is a
 // symlink.
 Result<os::Descriptor> clone_folder(const Roots& roots, const std::string& path, Access access);
+// The same of a file.
+Result<os::Descriptor> clone_file(const Roots& roots, const std::string& path);
 // Layers as one tree; the later of two files with one name is seen.
 Result<os::Descriptor> clone_layers(const Roots& roots, std::span<const std::string> paths);
 
@@ -80,6 +86,7 @@ Result<os::Descriptor> make_proc();
 // Mounts it, with everything hidden that is not about the sandbox, and /dev/shm.
 Result<> mount_own_file_systems(const Workshop& workshop, const os::Descriptor& proc);
 Result<> mount_tmp(std::uint64_t bytes);
+Result<> resize_tmp(std::uint64_t bytes);
 Result<> attach(const os::Descriptor& tree, const char* path);
 
 }  // namespace virga::sandbox::spawn

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <sys/types.h>
 
 #include <cstdint>
 #include <span>
@@ -17,6 +18,8 @@ namespace virga::sandbox::spawn {
 
 // user.cc: limits of one process (setrlimit).
 const char* set_process_limits(const Spec& spec, bool has_cgroups);
+// user.cc: the same limits for a stem that gets its task, set from outside. `pid` is as the helper sees it.
+Result<> lower_process_limits(pid_t pid, const Limits& limits, bool has_cgroups);
 // user.cc: no capability can be gained by exec any more.
 const char* empty_bounding_set();
 // user.cc: no capability in the other sets, locked securebits, no_new_privs.

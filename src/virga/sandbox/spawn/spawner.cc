@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "virga/base/problems.h"
 #include "virga/os/errno.h"
 
 namespace virga::sandbox::spawn {
@@ -24,13 +23,13 @@ constexpr std::size_t kMostPending = 8192;  // requests that wait for a blank
 constexpr std::size_t kMostPreparing = 8;   // blanks in the making at a time
 constexpr int kIdleBeforeRefill = 1;        // milliseconds without an event before a blank is made ahead of need
 constexpr int kRemoveAgainAfter = 10;       // milliseconds
+constexpr std::size_t kStemHandles = 3;     // descriptors that come with a stem
 
-// What epoll hands back: the sandbox's serial and which of its two descriptors it was. 0 is the daemon.
-constexpr std::uint64_t socket_key(std::uint64_t serial) {
-  return serial * 2;
-}
-constexpr std::uint64_t process_key(std::uint64_t serial) {
-  return serial * 2 + 1;
+// What epoll hands back: the sandbox's serial and which of its descriptors it was. 0 is the daemon.
+enum class Which : std::uint64_t { Socket, Process, Program };
+constexpr std::uint64_t kWhiches = 3;
+constexpr std::uint64_t key_of(std::uint64_t serial, Which which) {
+  return serial * kWhiches + static_cast<std::uint64_t>(which);
 }
 
 Result<> watch(const os::Descriptor& epoll, const os::Descriptor& descriptor, std::uint64_t key) {
@@ -66,7 +65,11 @@ void Spawner::run() {
   while (!daemon_gone_) {
     epoll_event events[64];
     int count = ::epoll_wait(epoll_.get(), events, 64, housekeep());
-    if (count == 0 && wants_blank()) blanks_fail_ = !add_blank();
+    if (count == 0 && wants_blank()) {
+      blanks_fail_ = !add_blank();
+    } else if (count == 0 && wants_primed()) {
+      prime_one();
+    }
     for (int i = 0; i < count; ++i) {
       std::uint64_t key = events[i].data.u64;
       if (key == 0) {
@@ -74,12 +77,17 @@ void Spawner::run() {
         if ((events[i].events & ~EPOLLOUT) != 0) read_requests();
         continue;
       }
-      auto found = sandboxes_.find(key / 2);
+      auto found = sandboxes_.find(key / kWhiches);
       if (found == sandboxes_.end()) continue;  // ended earlier in this round
-      if (key == process_key(key / 2)) {
-        finish(key / 2);
-      } else {
-        read_reports(*found->second);
+      switch (static_cast<Which>(key % kWhiches)) {
+        case Which::Process:
+          finish(key / kWhiches);
+          break;
+        case Which::Program:
+          read_program(*found->second);
+          break;
+        case Which::Socket:
+          read_reports(*found->second);
       }
     }
     serve_pending();
@@ -89,14 +97,21 @@ void Spawner::run() {
 
 int Spawner::housekeep() {
   std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
-  if (wants_blank()) return kIdleBeforeRefill;
+  if (wants_blank() || wants_primed()) return kIdleBeforeRefill;
   return to_remove_.empty() ? -1 : kRemoveAgainAfter;
 }
 
 // Ahead of need, and never at the expense of a start under way.
 bool Spawner::wants_blank() const {
   return pending_.empty() && !blanks_fail_ && count(State::Starting) == 0 &&
-         count(State::Ready) + count(State::Preparing) < settings_.blanks;
+         count(State::Ready) + count(State::Preparing) + count(State::Priming) + count(State::Primed) <
+             settings_.blanks;
+}
+
+// Half of the blanks, and never the last one that waits for an order of another kind.
+bool Spawner::wants_primed() const {
+  return pending_.empty() && count(State::Starting) == 0 && count(State::Preparing) == 0 && count(State::Ready) > 1 &&
+         count(State::Priming) + count(State::Primed) < (settings_.blanks + 1) / 2;
 }
 
 std::size_t Spawner::count(State state) const {
@@ -113,18 +128,17 @@ Spawner::Sandbox* Spawner::find(std::uint64_t id) {
 // ---- From the daemon.
 
 void Spawner::read_requests() {
-  std::string buffer(wire::kMaxRequestBytes + 1, '\0');
   while (true) {
-    auto message = os::receive_message(daemon_, buffer);
+    auto message = os::receive_message(daemon_, inbox_);
     if (!message && message.error().code() == ErrorCode::Unavailable) return;
     if (!message || message->size == 0) {
       daemon_gone_ = true;
       return;
     }
-    auto request = wire::decode_request(std::string_view(buffer.data(), message->size));
+    auto request = wire::decode_request(std::string_view(inbox_.data(), message->size));
     // Helper checks before it sends, so this is no daemon of ours. Whatever it is, it gets nothing.
     if (!request) continue;
-    handle(std::move(*request), buffer.substr(0, message->size), std::move(message->descriptors));
+    handle(std::move(*request), inbox_.substr(0, message->size), std::move(message->descriptors));
   }
 }
 
@@ -142,6 +156,7 @@ void Spawner::handle(wire::Request request, std::string bytes, std::vector<os::D
     return;
   }
   if (request.kind == wire::RequestKind::Kill) return kill(id);
+  if (request.kind == wire::RequestKind::Bind) return bind(request.spec);
   Sandbox* sandbox = find(id);
   if (sandbox == nullptr || sandbox->state != State::Running) return;  // ended: its event is on the way
   Cgroup* cgroup = sandbox->cgroup.get();
@@ -206,8 +221,8 @@ Result<> Spawner::add_blank() {
   }
   sandbox->host_id = *host_id;
   sandbox->blank = std::move(*blank);
-  VIRGA_TRY(watch(epoll_, sandbox->blank.socket, socket_key(sandbox->serial)));
-  VIRGA_TRY(watch(epoll_, sandbox->blank.process, process_key(sandbox->serial)));
+  VIRGA_TRY(watch(epoll_, sandbox->blank.socket, key_of(sandbox->serial, Which::Socket)));
+  VIRGA_TRY(watch(epoll_, sandbox->blank.process, key_of(sandbox->serial, Which::Process)));
   sandboxes_.emplace(sandbox->serial, std::move(sandbox));
   return {};
 }
@@ -215,12 +230,11 @@ Result<> Spawner::add_blank() {
 // Gives waiting starts to ready blanks, and sees to it that enough are in the making.
 void Spawner::serve_pending() {
   while (!pending_.empty()) {
-    auto ready = std::find_if(sandboxes_.begin(), sandboxes_.end(),
-                              [](const auto& entry) { return entry.second->state == State::Ready; });
-    if (ready == sandboxes_.end()) break;
+    Sandbox* blank = choose(pending_.front().request.spec);
+    if (blank == nullptr) break;
     Pending pending = std::move(pending_.front());
     pending_.pop_front();
-    assign(*ready->second, pending);
+    assign(*blank, pending);
   }
   std::size_t preparing = pending_.empty() ? 0 : count(State::Preparing);
   while (preparing < std::min(pending_.size(), kMostPreparing)) {
@@ -234,83 +248,16 @@ void Spawner::serve_pending() {
   }
 }
 
-void Spawner::assign(Sandbox& sandbox, const Pending& pending) {
-  std::uint64_t id = pending.request.spec.id;
-  sandbox.arrival = pending.arrival;
-  if (auto given = give_order(sandbox, pending); !given) {
-    send(StartFailed{id, given.error()});
-    // It may have limits or a network of this task by now, and a blank must be blank.
-    if (sandbox.id != 0 || sandbox.egress || sandbox.lent) {
-      serials_.erase(id);
-      sandbox.id = 0;
-      end(sandbox);
-    }
-  }
-}
-
-Result<> Spawner::connect(Sandbox& sandbox) {
-  if (!ground_.is_root) {
-    return fail(problem::kEgressNeedsRoot, "egress is not available without root: start Virga as root");
-  }
-  if (!egress_) {
-    VIRGA_TRY_ASSIGN(auto egress, Egress::open(settings_.state_directory, settings_.egress_allowed));
-    egress_.emplace(std::move(egress));
-  }
-  VIRGA_TRY_ASSIGN(sandbox.egress, egress_->connect(sandbox.blank.pid));
-  return {};
-}
-
-Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
-  const Spec& spec = pending.request.spec;
-  auto begin = Clock::now();
-  OrderHead head{pending.request.channels, cgroups_ != nullptr ? 1u : 0u, 0};
-  std::vector<os::Descriptor> trees;
-  auto add = [&](std::uint32_t bit, Result<os::Descriptor> tree) -> Result<> {
-    if (!tree) return std::unexpected(tree.error());
-    head.descriptors |= bit;
-    trees.push_back(std::move(*tree));
-    return {};
-  };
-  if (!spec.code_directory.empty())
-    VIRGA_TRY(add(kHasCode, clone_folder(ground_.roots, spec.code_directory, Access::ReadOnly)));
-  if (!spec.layer_directories.empty()) VIRGA_TRY(add(kHasLayers, clone_layers(ground_.roots, spec.layer_directories)));
-  if (!spec.runtime_directory.empty())
-    VIRGA_TRY(add(kHasRuntime, clone_folder(ground_.roots, spec.runtime_directory, Access::ReadOnly)));
-  if (!spec.output_directory.empty()) {
-    VIRGA_TRY_ASSIGN(auto tree, clone_folder(ground_.roots, spec.output_directory, Access::ReadWrite));
-    if (ground_.is_root) {
-      VIRGA_TRY_ASSIGN(sandbox.lent, lend_folder(spec.output_directory, tree, ground_.owner, sandbox.host_id));
-    }
-    VIRGA_TRY(add(kHasOutputFolder, std::move(tree)));
-  }
-  VIRGA_TRY(add(kHasMeminfo, workshop_.clone_meminfo(spec.limits.memory_bytes)));
-  if (spec.network == Network::Egress) {
-    VIRGA_TRY(connect(sandbox));
-    head.egress_slot = *sandbox.egress;
-    VIRGA_TRY(add(kHasResolver, workshop_.clone_resolver()));
-  }
-  sandbox.phases.mounts = duration_cast<microseconds>(Clock::now() - begin);
-
-  sandbox.id = spec.id;
-  sandbox.state = State::Starting;
-  sandbox.limits = spec.limits;
-  serials_.emplace(spec.id, sandbox.serial);
-  begin = Clock::now();
-  if (sandbox.cgroup != nullptr) VIRGA_TRY(sandbox.cgroup->set_limits(spec.limits));
-  sandbox.phases.cgroup = duration_cast<microseconds>(Clock::now() - begin);
-
-  std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
-  bytes += pending.bytes;
-  std::vector<int> descriptors;
-  descriptors.reserve(pending.channels.size() + trees.size());
-  for (const auto& channel : pending.channels) descriptors.push_back(channel.get());
-  for (const auto& tree : trees) descriptors.push_back(tree.get());
-  return os::send_message(sandbox.blank.socket, bytes, descriptors);
+Result<> Spawner::watch_program(Sandbox& sandbox) {
+  VIRGA_TRY(os::set_nonblocking(sandbox.program));
+  return watch(epoll_, sandbox.program, key_of(sandbox.serial, Which::Program));
 }
 
 // ---- From the sandboxes.
 
 void Spawner::read_reports(Sandbox& sandbox) {
+  // What init says about a program's end comes after the program's beginning.
+  read_program(sandbox);
   while (sandbox.blank.socket.valid()) {
     char buffer[sizeof(BlankReport) + 1];
     auto message = os::receive_message(sandbox.blank.socket, buffer);
@@ -340,20 +287,24 @@ void Spawner::on_report(Sandbox& sandbox, const BlankReport& report, std::vector
       blanks_fail_ = false;
       sandbox.phases.namespaces = spent(0);
       return;
-    case BlankReport::Running: {
+    case BlankReport::Running:
       if (sandbox.state != State::Starting) return;
-      sandbox.state = State::Running;
       sandbox.phases.mounts += spent(0);
       sandbox.phases.policy = spent(1);
       sandbox.phases.exec = spent(2);
-      sandbox.phases.total = duration_cast<microseconds>(Clock::now() - sandbox.arrival);
-      // A kill that came meanwhile: the program did run, so what follows is its Ended.
-      Started started;
-      started.id = sandbox.id;
-      started.phases = sandbox.phases;
-      send(std::move(started), std::move(descriptors));
+      if (sandbox.stage == Stage::Stem && descriptors.size() == kStemHandles) {
+        sandbox.stem = {std::move(descriptors[0]), std::move(descriptors[1]), std::move(descriptors[2])};
+      } else {
+        sandbox.to_hand_out = std::move(descriptors);
+      }
+      return program_runs(sandbox);
+    case BlankReport::Primed:
+      if (sandbox.state != State::Priming || descriptors.size() != kStemHandles + 2) return;
+      sandbox.state = State::Primed;
+      sandbox.stem = {std::move(descriptors[0]), std::move(descriptors[1]), std::move(descriptors[2])};
+      sandbox.listener = std::move(descriptors[3]);
+      sandbox.program = std::move(descriptors[4]);
       return;
-    }
     default: {
       auto code = report.error_code >= 0 && report.error_code <= static_cast<int>(ErrorCode::Internal)
                       ? static_cast<ErrorCode>(report.error_code)
@@ -361,6 +312,16 @@ void Spawner::on_report(Sandbox& sandbox, const BlankReport& report, std::vector
       sandbox.failure = Error(code, std::string(report.text, ::strnlen(report.text, sizeof(report.text))));
     }
   }
+}
+
+// A kill that came meanwhile changes nothing: the program did run, so what follows is its Ended.
+void Spawner::program_runs(Sandbox& sandbox) {
+  sandbox.state = State::Running;
+  sandbox.phases.total = duration_cast<microseconds>(Clock::now() - sandbox.arrival);
+  Started started;
+  started.id = sandbox.id;
+  started.phases = sandbox.phases;
+  send(std::move(started), std::move(sandbox.to_hand_out));
 }
 
 // The first process is gone, and with it, by the kernel's promise, every process of the sandbox.
@@ -373,6 +334,7 @@ void Spawner::finish(std::uint64_t serial) {
   if (sandbox.egress) egress_->disconnect(*sandbox.egress);
   if (sandbox.lent) take_back(*sandbox.lent);  // before the daemon hears of the end
   report_end(sandbox);
+  if (!sandbox.layer_folder.empty()) remove_layer_folder(sandbox.layer_folder);
   host_ids_.erase(sandbox.host_id);
   if (sandbox.id != 0) serials_.erase(sandbox.id);
   if (sandbox.cgroup != nullptr && !sandbox.cgroup->remove()) to_remove_.push_back(std::move(sandbox.cgroup));
@@ -382,7 +344,7 @@ void Spawner::finish(std::uint64_t serial) {
 void Spawner::report_end(Sandbox& sandbox) {
   CgroupUsage usage;
   if (sandbox.cgroup != nullptr && sandbox.id != 0) usage = sandbox.cgroup->usage();
-  if (sandbox.state == State::Preparing) {
+  if (sandbox.state == State::Preparing || sandbox.state == State::Priming) {
     blanks_fail_ = true;
     if (pending_.empty() || sandbox.killed) return;
     // The next one would fail the same way, so the request that waited longest is told.

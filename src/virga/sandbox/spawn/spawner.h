@@ -18,6 +18,7 @@
 #include "virga/sandbox/spawn/blank.h"
 #include "virga/sandbox/spawn/cgroup.h"
 #include "virga/sandbox/spawn/egress.h"
+#include "virga/sandbox/spawn/stem.h"
 
 namespace virga::sandbox::spawn {
 
@@ -45,6 +46,8 @@ class Spawner {
   enum class State {
     Preparing,  // the blank is being made
     Ready,      // a blank that waits
+    Priming,    // a blank that was told to prime itself
+    Primed,     // and has
     Starting,   // has its order
     Running,    // the program runs
   };
@@ -59,10 +62,17 @@ class Spawner {
     Clock::time_point arrival;
     Phases phases;
     bool killed = false;
-    std::optional<std::uint32_t> egress;  // the slot of its way out
-    std::optional<LentFolder> lent;       // to be taken back at the end
-    std::optional<int> status;            // the program's wait status, from init
-    std::optional<Error> failure;         // what the first process said before it gave up
+    std::optional<StemHandles> stem;          // of a stem or primed blank, until it has its task
+    Stage stage = Stage::Whole;               // of its order
+    std::string layer_folder;                 // of a stem: what it sees as its /opt
+    os::Descriptor program;                   // to process 2 of a primed blank; closed by its exec
+    os::Descriptor listener;                  // of the runtime API, of a primed blank
+    std::vector<os::Descriptor> to_hand_out;  // with Started or Bound
+    Clock::time_point handed_over;            // when process 2 of a primed blank got its program
+    std::optional<std::uint32_t> egress;      // the slot of its way out
+    std::optional<LentFolder> lent;           // to be taken back at the end
+    std::optional<int> status;                // the program's wait status, from init
+    std::optional<Error> failure;             // what the first process said before it gave up
   };
   struct Pending {
     wire::Request request;
@@ -77,6 +87,7 @@ class Spawner {
 
   int housekeep();  // returns how long epoll may wait, in milliseconds
   bool wants_blank() const;
+  bool wants_primed() const;
   void read_requests();
   void handle(wire::Request request, std::string bytes, std::vector<os::Descriptor> descriptors);
   void kill(std::uint64_t id);
@@ -85,8 +96,17 @@ class Spawner {
   Result<> connect(Sandbox& sandbox);
   Result<> add_blank();
   void assign(Sandbox& blank, const Pending& pending);
+  void prime_one();
+  Result<> prime(Sandbox& sandbox);
+  Sandbox* choose(const Spec& spec);
+  void bind(const Spec& spec);
+  Result<> give_task(Sandbox& sandbox, const StemHandles& stem, const Spec& spec);
   Result<> give_order(Sandbox& sandbox, const Pending& pending);
+  Result<> give_program(Sandbox& sandbox, const Pending& pending);
+  Result<> watch_program(Sandbox& sandbox);
   void read_reports(Sandbox& sandbox);
+  void program_runs(Sandbox& sandbox);
+  void read_program(Sandbox& sandbox);
   void on_report(Sandbox& sandbox, const BlankReport& report, std::vector<os::Descriptor> descriptors);
   void finish(std::uint64_t serial);
   void report_end(Sandbox& sandbox);
@@ -106,9 +126,11 @@ class Spawner {
   std::unordered_map<std::uint64_t, std::unique_ptr<Sandbox>> sandboxes_;  // by serial
   std::unordered_map<std::uint64_t, std::uint64_t> serials_;               // by id
   std::unordered_set<std::uint32_t> host_ids_;                             // in use
+  std::string inbox_ = std::string(wire::kMaxRequestBytes + 1, '\0');      // one request
   std::deque<Pending> pending_;
   std::deque<Outgoing> outgoing_;
   std::vector<std::unique_ptr<Cgroup>> to_remove_;  // groups the kernel still held at the first try
+  std::optional<Home> home_;                        // remembered for the first stem
   std::optional<Egress> egress_;                    // opened by the first sandbox that asks for it
   std::uint64_t next_serial_ = 1;
   std::uint32_t next_host_id_ = 0;

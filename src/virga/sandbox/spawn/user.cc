@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "virga/os/errno.h"
 #include "virga/sandbox/spawn/policy.h"
 
 namespace virga::sandbox::spawn {
@@ -20,24 +21,48 @@ bool limit(__rlimit_resource resource, std::uint64_t value) {
   return ::setrlimit(resource, &wanted) == 0;
 }
 
+// Counts what a process may write to, reserved or not: runtimes reserve more than they use, hence the factor.
+std::uint64_t data_limit(const Limits& limits) {
+  return 2 * limits.memory_bytes + (256ull << 20);
+}
+
+// With cgroups the group counts processes, and this is a second fence; without, it is the only one.
+std::uint64_t process_limit(const Limits& limits, bool has_cgroups) {
+  return has_cgroups ? 2ull * limits.processes : limits.processes;
+}
+
 }  // namespace
 
 const char* set_process_limits(const Spec& spec, bool has_cgroups) {
   const Limits& limits = spec.limits;
-  // A job with an output folder writes a host disk, where the size of /tmp means nothing.
+  // A job with an output folder writes a host disk, where the size of /tmp means nothing. A stem's limits come with its
+  // task, and a limit can only be lowered.
   constexpr std::uint64_t kLargestOutputFile = 4ull << 30;
-  std::uint64_t file_size = spec.output_directory.empty() ? limits.tmp_bytes : kLargestOutputFile;
+  bool is_stem = spec.stage == Stage::Stem;
+  std::uint64_t file_size = is_stem                         ? RLIM_INFINITY
+                            : spec.output_directory.empty() ? limits.tmp_bytes
+                                                            : kLargestOutputFile;
   // Too small for any core file, and the value at which the kernel does not start the program in core_pattern either.
   constexpr std::uint64_t kNoCore = 1;
-  // With cgroups the group counts processes, and this is a second fence; without, it is the only one.
-  std::uint64_t processes = has_cgroups ? 2ull * limits.processes : limits.processes;
   bool done = limit(RLIMIT_NOFILE, limits.open_files) && limit(RLIMIT_CORE, kNoCore) &&
               limit(RLIMIT_MEMLOCK, 64 << 10) && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_NICE, 0) &&
               limit(RLIMIT_RTPRIO, 0) && limit(RLIMIT_SIGPENDING, 256) && limit(RLIMIT_FSIZE, file_size) &&
-              limit(RLIMIT_NPROC, processes);
-  // Counts what a process may write to, reserved or not: runtimes reserve more than they use, hence the factor.
-  if (!has_cgroups) done = done && limit(RLIMIT_DATA, 2 * limits.memory_bytes + (256ull << 20));
+              limit(RLIMIT_NPROC, process_limit(limits, has_cgroups));
+  if (!has_cgroups && !is_stem) done = done && limit(RLIMIT_DATA, data_limit(limits));
   return done ? nullptr : "setrlimit";
+}
+
+Result<> lower_process_limits(pid_t pid, const Limits& limits, bool has_cgroups) {
+  auto lower = [pid](__rlimit_resource resource, std::uint64_t value) {
+    rlimit current{};
+    if (::prlimit(pid, resource, nullptr, &current) != 0) return false;
+    rlimit wanted{std::min<rlim_t>(value, current.rlim_max), std::min<rlim_t>(value, current.rlim_max)};
+    return ::prlimit(pid, resource, &wanted, nullptr) == 0;
+  };
+  bool done = lower(RLIMIT_FSIZE, limits.tmp_bytes) && lower(RLIMIT_NPROC, process_limit(limits, has_cgroups)) &&
+              lower(RLIMIT_NOFILE, limits.open_files) && (has_cgroups || lower(RLIMIT_DATA, data_limit(limits)));
+  if (!done) return os::fail_errno("prlimit");
+  return {};
 }
 
 const char* empty_bounding_set() {

@@ -86,6 +86,7 @@ Result<Workshop> Workshop::create(const std::string& place) {
   VIRGA_TRY(workshop.make_etc());
   VIRGA_TRY(workshop.make_devices());
   VIRGA_TRY(workshop.make_proc());
+  VIRGA_TRY(workshop.folder("own"));
   return workshop;
 }
 
@@ -231,6 +232,16 @@ Result<os::Descriptor> Workshop::clone_root() const {
 
 Result<os::Descriptor> Workshop::clone_resolver() const {
   return clone_tree(place_ + "/resolv.conf", kReadOnly | MOUNT_ATTR_NOEXEC);
+}
+
+Result<std::string> Workshop::make_folder(std::uint64_t serial) const {
+  std::string path = place_ + "/own/" + std::to_string(serial);
+  if (::mkdir(path.c_str(), 0755) != 0) return os::fail_errno("mkdir", path);
+  return path;
+}
+
+Result<os::Descriptor> Workshop::clone_made_folder(const std::string& folder) const {
+  return clone_tree(folder, kReadOnly);
 }
 
 Result<os::Descriptor> Workshop::clone_meminfo(std::uint64_t memory_bytes) {

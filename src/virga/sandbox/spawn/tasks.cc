@@ -1,0 +1,241 @@
+// How blanks and stems get their tasks: the part of Spawner that hands out orders.
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "virga/base/problems.h"
+#include "virga/os/errno.h"
+#include "virga/sandbox/spawn/spawner.h"
+
+namespace virga::sandbox::spawn {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+
+// What a primed blank can become. Its policy is in place, so nothing that policy depends on may be special.
+bool fits_primed(const Spec& spec) {
+  const Limits primed;
+  return spec.stage == Stage::Whole && spec.output_directory.empty() && spec.network != Network::None &&
+         spec.limits.open_files <= primed.open_files && spec.limits.processes <= primed.processes;
+}
+
+std::string_view bytes_of(const OrderHead& head) {
+  return {reinterpret_cast<const char*>(&head), sizeof(head)};
+}
+
+}  // namespace
+
+// The blank that has least left to do for this start; null: none is ready.
+Spawner::Sandbox* Spawner::choose(const Spec& spec) {
+  Sandbox* ready = nullptr;
+  for (const auto& [serial, sandbox] : sandboxes_) {
+    if (sandbox->killed) continue;
+    if (sandbox->state == State::Primed && fits_primed(spec)) return sandbox.get();
+    if (sandbox->state == State::Ready) ready = sandbox.get();
+  }
+  return ready;
+}
+
+void Spawner::assign(Sandbox& sandbox, const Pending& pending) {
+  std::uint64_t id = pending.request.spec.id;
+  sandbox.arrival = pending.arrival;
+  auto given = sandbox.state == State::Primed ? give_program(sandbox, pending) : give_order(sandbox, pending);
+  if (!given) {
+    send(StartFailed{id, given.error()});
+    // It may have limits or a network of this task by now, and a blank must be blank.
+    if (sandbox.id != 0 || sandbox.egress || sandbox.lent) {
+      serials_.erase(id);
+      sandbox.id = 0;
+      end(sandbox);
+    }
+  }
+}
+
+Result<> Spawner::connect(Sandbox& sandbox) {
+  if (!ground_.is_root) {
+    return fail(problem::kEgressNeedsRoot, "egress is not available without root: start Virga as root");
+  }
+  if (!egress_) {
+    VIRGA_TRY_ASSIGN(auto egress, Egress::open(settings_.state_directory, settings_.egress_allowed));
+    egress_.emplace(std::move(egress));
+  }
+  VIRGA_TRY_ASSIGN(sandbox.egress, egress_->connect(sandbox.blank.pid));
+  return {};
+}
+
+Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
+  const Spec& spec = pending.request.spec;
+  auto begin = Clock::now();
+  OrderHead head{pending.request.channels, cgroups_ != nullptr ? 1u : 0u, 0};
+  std::vector<os::Descriptor> trees;
+  auto add = [&](std::uint32_t bit, Result<os::Descriptor> tree) -> Result<> {
+    if (!tree) return std::unexpected(tree.error());
+    head.descriptors |= bit;
+    trees.push_back(std::move(*tree));
+    return {};
+  };
+  if (!spec.code_directory.empty())
+    VIRGA_TRY(add(kHasCode, clone_folder(ground_.roots, spec.code_directory, Access::ReadOnly)));
+  if (!spec.layer_directories.empty()) VIRGA_TRY(add(kHasLayers, clone_layers(ground_.roots, spec.layer_directories)));
+  if (spec.stage == Stage::Stem) {
+    VIRGA_TRY_ASSIGN(sandbox.layer_folder, workshop_.make_folder(sandbox.serial));
+    VIRGA_TRY(add(kHasLayers, workshop_.clone_made_folder(sandbox.layer_folder)));
+  }
+  if (!spec.runtime_directory.empty())
+    VIRGA_TRY(add(kHasRuntime, clone_folder(ground_.roots, spec.runtime_directory, Access::ReadOnly)));
+  if (!spec.output_directory.empty()) {
+    VIRGA_TRY_ASSIGN(auto tree, clone_folder(ground_.roots, spec.output_directory, Access::ReadWrite));
+    if (ground_.is_root) {
+      VIRGA_TRY_ASSIGN(sandbox.lent, lend_folder(spec.output_directory, tree, ground_.owner, sandbox.host_id));
+    }
+    VIRGA_TRY(add(kHasOutputFolder, std::move(tree)));
+  }
+  VIRGA_TRY(add(kHasMeminfo, workshop_.clone_meminfo(spec.limits.memory_bytes)));
+  if (spec.network == Network::Egress) {
+    VIRGA_TRY(connect(sandbox));
+    head.egress_slot = *sandbox.egress;
+    VIRGA_TRY(add(kHasResolver, workshop_.clone_resolver()));
+  }
+  sandbox.phases.mounts = duration_cast<microseconds>(Clock::now() - begin);
+
+  sandbox.id = spec.id;
+  sandbox.state = State::Starting;
+  sandbox.limits = spec.limits;
+  sandbox.stage = spec.stage;
+  serials_.emplace(spec.id, sandbox.serial);
+  begin = Clock::now();
+  // A stem runs nothing of a tenant's yet: its limits come with its task.
+  bool is_stem = spec.stage == Stage::Stem;
+  if (sandbox.cgroup != nullptr && is_stem) sandbox.cgroup->set_background();
+  if (sandbox.cgroup != nullptr && !is_stem) VIRGA_TRY(sandbox.cgroup->set_limits(spec.limits));
+  sandbox.phases.cgroup = duration_cast<microseconds>(Clock::now() - begin);
+
+  std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
+  bytes += pending.bytes;
+  std::vector<int> descriptors;
+  descriptors.reserve(pending.channels.size());
+  for (const auto& channel : pending.channels) descriptors.push_back(channel.get());
+  for (const auto& tree : trees) descriptors.push_back(tree.get());
+  return os::send_message(sandbox.blank.socket, bytes, descriptors);
+}
+
+void Spawner::prime_one() {
+  auto ready = std::find_if(sandboxes_.begin(), sandboxes_.end(),
+                            [](const auto& entry) { return entry.second->state == State::Ready; });
+  if (ready == sandboxes_.end()) return;
+  if (auto primed = prime(*ready->second); !primed) end(*ready->second);
+}
+
+Result<> Spawner::prime(Sandbox& sandbox) {
+  sandbox.state = State::Priming;
+  VIRGA_TRY_ASSIGN(sandbox.layer_folder, workshop_.make_folder(sandbox.serial));
+  VIRGA_TRY_ASSIGN(auto tree, workshop_.clone_made_folder(sandbox.layer_folder));
+  OrderHead head{kHasLayers, cgroups_ != nullptr ? 1u : 0u, 0};
+  int passed = tree.get();
+  return os::send_message(sandbox.blank.socket, bytes_of(head), std::span(&passed, 1));
+}
+
+Result<> Spawner::give_program(Sandbox& sandbox, const Pending& pending) {
+  const Spec& spec = pending.request.spec;
+  sandbox.id = spec.id;
+  sandbox.state = State::Starting;
+  serials_.emplace(spec.id, sandbox.serial);
+  StemHandles stem = std::move(*sandbox.stem);
+  sandbox.stem.reset();
+  if (spec.runtime_api_listener) sandbox.to_hand_out.push_back(std::move(sandbox.listener));
+  sandbox.listener.reset();
+  VIRGA_TRY(give_task(sandbox, stem, spec));
+  OrderHead head{pending.request.channels, cgroups_ != nullptr ? 1u : 0u, 0};
+  std::string bytes(bytes_of(head));
+  bytes += pending.bytes;
+  std::vector<int> descriptors;
+  descriptors.reserve(pending.channels.size());
+  for (const auto& channel : pending.channels) descriptors.push_back(channel.get());
+  VIRGA_TRY(watch_program(sandbox));
+  sandbox.handed_over = Clock::now();
+  return os::send_message(sandbox.program, bytes, descriptors);
+}
+
+// Process 2 of a primed blank: its exec closes the socket; before that it says what went wrong, if something does.
+void Spawner::read_program(Sandbox& sandbox) {
+  // A blank that is being made may still hold a copy of a socket closed here, and then its events go on.
+  if (!sandbox.program.valid()) return;
+  BlankReport report;
+  char buffer[sizeof(report) + 1];
+  auto message = os::receive_message(sandbox.program, buffer);
+  if (!message && message.error().code() == ErrorCode::Unavailable) return;
+  bool is_report = message && message->size == sizeof(report);
+  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, sandbox.program.get(), nullptr);
+  sandbox.program.reset();
+  if (sandbox.state != State::Starting || sandbox.killed) return;
+  if (!is_report) {
+    sandbox.phases.exec = duration_cast<microseconds>(Clock::now() - sandbox.handed_over);
+    return program_runs(sandbox);
+  }
+  std::memcpy(&report, buffer, sizeof(report));
+  on_report(sandbox, report, {});
+}
+
+// ---- Stems.
+
+void Spawner::bind(const Spec& spec) {
+  Sandbox* sandbox = find(spec.id);
+  if (sandbox == nullptr) return;  // ended: its event is on the way
+  if (sandbox->state != State::Running || !sandbox->stem) {
+    return send(BindFailed{spec.id, Error(ErrorCode::Conflict, "only a stem can be bound, and only once")});
+  }
+  sandbox->arrival = Clock::now();
+  StemHandles stem = std::move(*sandbox->stem);
+  sandbox->stem.reset();
+  if (auto given = give_task(*sandbox, stem, spec); !given) {
+    send(BindFailed{spec.id, given.error()});
+    return end(*sandbox);
+  }
+  sandbox->phases.total = duration_cast<microseconds>(Clock::now() - sandbox->arrival);
+  Bound bound;
+  bound.id = spec.id;
+  bound.phases = sandbox->phases;
+  send(std::move(bound), std::move(sandbox->to_hand_out));
+}
+
+Result<> Spawner::give_task(Sandbox& sandbox, const StemHandles& stem, const Spec& spec) {
+  if (!home_) {
+    VIRGA_TRY_ASSIGN(auto home, Home::remember());
+    home_.emplace(std::move(home));
+  }
+  sandbox.phases = {};
+  sandbox.limits = spec.limits;
+  // Limits first: what is attached could be run at once.
+  auto begin = Clock::now();
+  if (sandbox.cgroup != nullptr) VIRGA_TRY(sandbox.cgroup->set_limits(spec.limits));
+  VIRGA_TRY(home_->limit(stem, spec.limits, sandbox.cgroup != nullptr));
+  sandbox.phases.cgroup = duration_cast<microseconds>(Clock::now() - begin);
+  begin = Clock::now();
+  StemTrees trees;
+  if (!spec.code_directory.empty()) {
+    VIRGA_TRY_ASSIGN(trees.code, clone_folder(ground_.roots, spec.code_directory, Access::ReadOnly));
+  }
+  if (!spec.layer_directories.empty()) {
+    VIRGA_TRY_ASSIGN(trees.layers, prepare_layers(ground_.roots, spec.layer_directories, sandbox.layer_folder));
+  }
+  if (!spec.runtime_directory.empty()) {
+    VIRGA_TRY_ASSIGN(trees.runtime, clone_folder(ground_.roots, spec.runtime_directory, Access::ReadOnly));
+  }
+  VIRGA_TRY_ASSIGN(trees.meminfo, workshop_.clone_meminfo(spec.limits.memory_bytes));
+  if (spec.network == Network::Egress) {
+    VIRGA_TRY(connect(sandbox));
+    VIRGA_TRY_ASSIGN(auto names, home_->connect(stem, *sandbox.egress));
+    sandbox.to_hand_out.push_back(std::move(names.datagrams));
+    sandbox.to_hand_out.push_back(std::move(names.listener));
+    VIRGA_TRY_ASSIGN(trees.resolver, workshop_.clone_resolver());
+  }
+  VIRGA_TRY(home_->furnish(stem, trees, spec.limits.tmp_bytes));
+  sandbox.phases.mounts = duration_cast<microseconds>(Clock::now() - begin);
+  return {};
+}
+
+}  // namespace virga::sandbox::spawn
