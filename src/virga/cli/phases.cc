@@ -20,9 +20,9 @@ struct Meaning {
   std::string_view says;
 };
 constexpr Meaning kMeanings[] = {
-    {"queue", "waiting for an instance"},      {"start", "making the sandbox"},
-    {"boot", "starting the runtime"},          {"bind", "handing the function to a waiting runtime"},
-    {"init", "loading the function's module"}, {"run", "the handler"},
+    {"queue", "waiting for an instance"},         {"start", "making the sandbox"},
+    {"attach", "giving it to a waiting runtime"}, {"boot", "starting the runtime"},
+    {"init", "loading the function's module"},    {"run", "the handler"},
 };
 
 std::string_view meaning(std::string_view name) {

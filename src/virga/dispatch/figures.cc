@@ -45,6 +45,7 @@ Figures::Figures(metrics::Registry& registry)
                                      metrics::Unit::Seconds, metrics::duration_bounds());
   queue_ = phases.with({"queue"});
   start_ = phases.with({"start"});
+  attach_ = phases.with({"attach"});
   init_ = phases.with({"init"});
   run_ = phases.with({"run"});
 }
@@ -68,7 +69,11 @@ void Figures::count(const OfFunction& cells, const model::FunctionName& function
   run_->observe(outcome.phases.run);
   if (outcome.is_cold()) {
     cold_starts_.add();
-    start_->observe(outcome.phases.start);
+    if (outcome.start_kind == model::StartKind::Stem) {
+      attach_->observe(outcome.phases.attach);
+    } else {
+      start_->observe(outcome.phases.start);
+    }
     init_->observe(outcome.phases.boot + outcome.phases.init);
   }
   if (outcome.fault != model::Fault::None) errors_.with({function.text(), kind_of(outcome.fault)})->add();

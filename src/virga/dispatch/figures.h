@@ -42,6 +42,7 @@ class Figures {
   std::array<std::shared_ptr<metrics::Counter>, 3> evictions_;  // by Eviction
   std::shared_ptr<metrics::Histogram> queue_;
   std::shared_ptr<metrics::Histogram> start_;
+  std::shared_ptr<metrics::Histogram> attach_;
   std::shared_ptr<metrics::Histogram> init_;
   std::shared_ptr<metrics::Histogram> run_;
 };

@@ -126,7 +126,7 @@ io::Task<void> Pool::live(std::shared_ptr<Pool> pool, Place* place) {
 void Pool::ready(Place& place) {
   --starting_;
   auto phases = place.instance->start_phases();
-  start_time_.add(phases.start + phases.boot + phases.init);
+  start_time_.add(phases.of_start());
   place.start_cost = microseconds(static_cast<std::int64_t>(start_time_.microseconds()));
   parts_.budget.set_idle(place, parts_.loop.now());
   line_up(place);
@@ -202,7 +202,7 @@ void Pool::answer_waiting(const runtime::AnyInstance::End& end) {
 
 void Pool::complete(runtime::Call& call, model::Outcome outcome) {
   auto now = parts_.loop.clock().steady();
-  auto begun = outcome.phases.start + outcome.phases.boot + outcome.phases.init;
+  auto begun = outcome.phases.of_start();
   auto waited = std::chrono::duration_cast<microseconds>(now - call.arrived);
   outcome.phases.queue = std::max(waited - begun, microseconds(0));
   call.outcome = std::move(outcome);
@@ -224,7 +224,7 @@ void Pool::record(runtime::Call& call) {
   log.version = version_->number.text();
   log.text = std::move(call.log);
   log.report.duration = outcome.phases.run;
-  if (outcome.is_cold()) log.report.init_duration = outcome.phases.start + outcome.phases.boot + outcome.phases.init;
+  if (outcome.is_cold()) log.report.init_duration = outcome.phases.of_start();
   log.report.memory_size = version_->config.memory;
   log.report.max_memory_used = outcome.max_memory;
   if (outcome.fault == model::Fault::TimedOut) log.report.status = "timeout";

@@ -25,7 +25,7 @@ std::unique_ptr<runtime::AnyInstance> SandboxInstances::make(const catalog::Vers
   for (const auto& layer : version->layer_packages) folders.layers.push_back(parts_.packages.path(layer.id));
   auto plan =
       runtime::make_plan(version, *runtime, options_.platform, folders, options_.init_timeout, parts_.loop.clock());
-  return std::make_unique<runtime::Instance>(parts_.loop, parts_.sandboxes, std::move(plan), owner);
+  return std::make_unique<runtime::Instance>(parts_.loop, parts_.sandboxes, std::move(plan), owner, &parts_.stems);
 }
 
 }  // namespace virga::dispatch

@@ -9,6 +9,7 @@
 #include "virga/runtime/environment.h"
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandboxes.h"
+#include "virga/runtime/stems.h"
 
 namespace virga::dispatch {
 
@@ -19,6 +20,7 @@ class SandboxInstances final : public InstanceMaker {
   struct Parts {
     io::Loop& loop;
     runtime::Sandboxes& sandboxes;
+    runtime::Stems& stems;
     const runtime::Runtimes& runtimes;
     catalog::Packages& packages;
   };

@@ -38,11 +38,21 @@ enum class Fault {
 
 // Where the time went. Microseconds on the steady clock.
 struct Phases {
-  std::chrono::microseconds queue{};  // waiting for an instance
-  std::chrono::microseconds start{};  // making the sandbox; 0 when the instance was warm
-  std::chrono::microseconds boot{};   // starting the runtime's process until it speaks; 0 when warm
-  std::chrono::microseconds init{};   // loading the function's code; 0 when warm
-  std::chrono::microseconds run{};    // from handing it to the instance until its answer
+  std::chrono::microseconds queue{};   // waiting for an instance
+  std::chrono::microseconds start{};   // making the sandbox; 0 when the instance was warm or a stem
+  std::chrono::microseconds attach{};  // giving a stem the function's code and limits; 0 when warm or cold
+  std::chrono::microseconds boot{};    // starting the runtime's process until it speaks; 0 when warm
+  std::chrono::microseconds init{};    // loading the function's code; 0 when warm
+  std::chrono::microseconds run{};     // from handing it to the instance until its answer
+
+  std::chrono::microseconds of_start() const { return start + attach + boot + init; }
+};
+
+// What the instance was before the call that had to wait for it.
+enum class StartKind {
+  Warm,  // it had served a call, or was started ahead: nothing was waited for
+  Stem,  // a waiting runtime that got its function
+  Cold,  // nothing
 };
 
 struct Outcome {
@@ -51,7 +61,9 @@ struct Outcome {
   Phases phases;
   Bytes max_memory;      // the most the instance ever used; 0: not known
   std::string log_tail;  // at most the last 4 KB of its log, START to REPORT; only if it was wanted
-  bool is_cold() const { return phases.start.count() + phases.boot.count() + phases.init.count() > 0; }
+  StartKind start_kind = StartKind::Warm;
+  std::string cold_reason;  // why it was not a stem; only when cold: "NODE_OPTIONS is set"
+  bool is_cold() const { return phases.of_start().count() > 0; }
 };
 
 }  // namespace virga::model

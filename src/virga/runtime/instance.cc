@@ -1,12 +1,11 @@
 #include "virga/runtime/instance.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <boost/json.hpp>
 #include <csignal>
 
-#include "virga/os/socket.h"
+#include "virga/runtime/launch.h"
 #include "virga/telemetry/log.h"
 
 namespace virga::runtime {
@@ -17,7 +16,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxResponse = 6291556;
 constexpr milliseconds kMemorySampleTime{200};
-constexpr milliseconds kExitTime{1000};  // for a process that said or showed that it ends
+constexpr milliseconds kUnlimitedTime{50};  // after loading, until the CPU quota holds, or the end of the first call
+constexpr milliseconds kExitTime{1000};     // for a process that said or showed that it ends
 
 microseconds since(SteadyTime from, SteadyTime to) {
   return std::chrono::duration_cast<microseconds>(to - from);
@@ -53,22 +53,24 @@ std::string error_payload(std::string_view type, std::string_view message) {
   return boost::json::serialize(body);
 }
 
-Instance::Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner)
+Instance::Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner, Stems* stems)
     : loop_(loop),
       sandboxes_(sandboxes),
       plan_(std::move(plan)),
       owner_(owner),
+      stems_(stems),
       tasks_(loop),
       intake_(loop.now()),
       initialized_(loop),
       ended_(loop),
-      timeout_(loop) {}
+      timeout_(loop),
+      quota_timer_(loop) {}
 
 Instance::~Instance() = default;
 
 io::Task<Instance::End> Instance::run() {
   End end;
-  auto started_at = loop_.clock().steady();
+  if (stems_ != nullptr) hold_ = stems_->hold();
   if (auto started = co_await start(); !started) {
     state_ = State::Ending;
     auto error = std::move(started).error();
@@ -82,10 +84,10 @@ io::Task<Instance::End> Instance::run() {
       end.refusal = std::move(error);
     }
   } else {
-    auto sandbox_at = loop_.clock().steady();
-    start_phases_.start = since(started_at, sandbox_at);
-    auto waited = co_await initialized_.wait(io::Deadline::at(sandbox_at + plan_.init_timeout));
-    start_phases_.init = since(sandbox_at, loop_.clock().steady());
+    auto waited = co_await initialized_.wait(io::Deadline::at(process_at_ + plan_.init_timeout));
+    auto loading_at = std::max(process_at_, booted_at_);
+    start_phases_.boot = since(process_at_, loading_at);
+    start_phases_.init = since(loading_at, loop_.clock().steady());
     if (!waited) {
       auto seconds = static_cast<double>(plan_.init_timeout.count()) / 1000;
       fail_init(
@@ -95,8 +97,11 @@ io::Task<Instance::End> Instance::run() {
     if (said_ready_ && state_ == State::Starting) {
       state_ = State::Ready;
       was_ready_ = true;
-      sandboxes_.end_init(sandbox_);
+      // The first call still has code to compile: it belongs to the start, for a while.
+      quota_timer_.start(io::Deadline::at(loop_.clock().steady() + kUnlimitedTime), [this] { end_init(); });
       owner_.instance_ready(*this);
+      // So that the first call need not wait for its figure.
+      tasks_.add(sample_memory());
     } else {
       kill();
     }
@@ -104,7 +109,9 @@ io::Task<Instance::End> Instance::run() {
     (void)gone;
   }
   state_ = State::Ending;
+  hold_ = Stems::Hold();
   timeout_.cancel();
+  quota_timer_.cancel();
   if (exit_) process_ended(*exit_);
   if (frames_) co_await frames_->stop();
   if (api_) co_await api_->stop();
@@ -114,6 +121,8 @@ io::Task<Instance::End> Instance::run() {
   end.was_ready = was_ready_;
   if (init_failure_) {
     init_failure_->phases = start_phases_;
+    init_failure_->start_kind = start_kind_;
+    init_failure_->cold_reason = cold_reason_;
     init_failure_->max_memory.count = peak_memory_;
     end.failure = std::move(init_failure_);
   }
@@ -130,37 +139,84 @@ bool Instance::is_entrypoint_fault(const Error& error) const {
 }
 
 io::Task<Result<>> Instance::start() {
-  VIRGA_CO_TRY_ASSIGN(auto sockets, os::socket_pair(SOCK_STREAM));
-  VIRGA_CO_TRY_ASSIGN(auto pipe, os::make_pipe());
-  plan_.spec.id = sandbox_ = sandboxes_.next_id();
-  sandbox::Channels channels;
-  channels.frames = sockets.second.get();
-  channels.output = pipe.writer.get();
-  channels.errors = pipe.writer.get();
-  VIRGA_CO_TRY_ASSIGN(auto frames, io::Stream::adopt(loop_, std::move(sockets.first)));
-  VIRGA_CO_TRY_ASSIGN(auto output, io::Stream::adopt(loop_, std::move(pipe.reader)));
-  frames_ = std::make_unique<FramesChannel>(std::move(frames), *this);
-  output_.emplace(std::move(output));
-  // BIND lies in the socket when the process begins to read.
-  frames_->bind(plan_.bind);
-  Sandboxes::OnEnded on_ended = [this](const sandbox::Ended& ended) {
+  if (stems_ == nullptr) {
+    cold_reason_ = "stems are off";
+  } else {
+    auto taken = stems_->take(plan_);
+    cold_reason_ = std::move(taken.reason);
+    if (taken.stem != nullptr) {
+      bool is_bound = co_await adopt(std::move(taken.stem));
+      if (is_bound) co_return Result<>();
+      cold_reason_ = "the stem could not be bound";
+    }
+  }
+  auto begin = loop_.clock().steady();
+  VIRGA_CO_TRY(co_await start_cold());
+  process_at_ = loop_.clock().steady();
+  start_phases_.start = since(begin, process_at_);
+  co_return Result<>();
+}
+
+Sandboxes::OnEnded Instance::on_ended() {
+  return [this](const sandbox::Ended& ended) {
     exit_ = ended;
     ended_.set();
     initialized_.set();
   };
+}
+
+io::Task<Result<>> Instance::start_cold() {
   auto spec = plan_.spec;
-  auto started = co_await sandboxes_.start(std::move(spec), channels, std::move(on_ended));
-  if (!started) co_return fail(std::move(started).error());
+  spec.id = sandbox_ = sandboxes_.next_id();
+  // BIND lies in the socket when the process begins to read.
+  VIRGA_CO_TRY_ASSIGN(auto launched,
+                      co_await launch(loop_, sandboxes_, std::move(spec), plan_.bind, *this, on_ended()));
   is_started_ = true;
-  // The sandbox has its own copies: with these closed, the end of the process is the end of the streams.
-  sockets.second.reset();
-  pipe.writer.reset();
-  if (started->listener.valid()) {
-    VIRGA_CO_TRY_ASSIGN(api_, RuntimeApi::create(loop_, std::move(started->listener), *this));
+  frames_ = std::move(launched.frames);
+  output_.emplace(std::move(launched.output));
+  if (launched.listener.valid()) {
+    VIRGA_CO_TRY_ASSIGN(api_, RuntimeApi::create(loop_, std::move(launched.listener), *this));
   }
-  frames_->start();
   tasks_.add(read_output());
   co_return Result<>();
+}
+
+io::Task<bool> Instance::adopt(std::unique_ptr<Stem> stem) {
+  auto begin = loop_.clock().steady();
+  sandbox::Binding binding;
+  binding.id = stem->sandbox;
+  binding.code_directory = plan_.spec.code_directory;
+  binding.layer_directories = plan_.spec.layer_directories;
+  binding.limits = plan_.spec.limits;
+  binding.network = plan_.spec.network;
+  auto bound = co_await sandboxes_.bind(std::move(binding), on_ended());
+  if (!bound || stem->is_broken) {
+    if (!bound) stems_->bind_failed(bound.error());
+    sandboxes_.kill(stem->sandbox);
+    stem->output->close();
+    co_await stem->frames->stop();
+    co_return false;
+  }
+  stems_->bind_succeeded();
+  sandbox_ = stem->sandbox;
+  is_started_ = true;
+  start_kind_ = model::StartKind::Stem;
+  frames_ = std::move(stem->frames);
+  frames_->set_sink(*this);
+  output_ = std::move(stem->output);
+  frames_->bind(plan_.bind);
+  tasks_.add(read_output());
+  process_at_ = loop_.clock().steady();
+  if (stem->has_booted) booted_at_ = process_at_;
+  start_phases_.attach = since(begin, process_at_);
+  co_return true;
+}
+
+void Instance::end_init() {
+  if (quota_holds_) return;
+  quota_holds_ = true;
+  quota_timer_.cancel();
+  sandboxes_.end_init(sandbox_);
 }
 
 void Instance::kill() {
@@ -211,6 +267,10 @@ void Instance::contract_ready(Speaker speaker) {
   said_ready_ = true;
   speaks_frames_ = speaker == Speaker::Frames;
   initialized_.set();
+}
+
+void Instance::contract_booted() {
+  if (booted_at_ == SteadyTime()) booted_at_ = loop_.clock().steady();
 }
 
 void Instance::contract_init_error(std::string_view error_json) {
@@ -323,17 +383,21 @@ void Instance::finish_head(model::Fault fault, std::string_view payload) {
   call.outcome.phases.run = since(head_started_, now);
   if (first_call_) {
     first_call_ = false;
-    call.outcome.phases.start = start_phases_.start;
-    call.outcome.phases.boot = start_phases_.boot;
-    call.outcome.phases.init = start_phases_.init;
+    hold_ = Stems::Hold();
+    end_init();
+    auto run = call.outcome.phases.run;
     // It waited through the start, which has phases of its own.
-    auto begun = start_phases_.start + start_phases_.boot + start_phases_.init;
-    call.outcome.phases.queue = std::max(call.outcome.phases.queue - begun, microseconds(0));
+    auto queue = std::max(call.outcome.phases.queue - start_phases_.of_start(), microseconds(0));
+    call.outcome.phases = start_phases_;
+    call.outcome.phases.queue = queue;
+    call.outcome.phases.run = run;
+    call.outcome.start_kind = start_kind_;
+    call.outcome.cold_reason = cold_reason_;
     call.log.insert(0, std::exchange(idle_log_, {}));
   }
   head_started_ = now;
   if (!in_flight_.empty()) in_flight_.front()->started = now;
-  bool wants_exact = call.invocation.log_tail == model::LogTail::Wanted || peak_memory_ == 0;
+  bool wants_exact = call.invocation.log_tail == model::LogTail::Wanted || (peak_memory_ == 0 && !sampling_);
   if (wants_exact && is_started_ && !exit_) {
     tasks_.add(finish_with_memory(call));
     return;

@@ -19,25 +19,19 @@
 #include "virga/runtime/contracts/frames_channel.h"
 #include "virga/runtime/contracts/runtime_api.h"
 #include "virga/runtime/contracts/sink.h"
+#include "virga/runtime/instance_plan.h"
 #include "virga/runtime/log_intake.h"
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandboxes.h"
+#include "virga/runtime/stems.h"
 
 namespace virga::runtime {
-
-// Everything an instance is started with. A value.
-struct InstancePlan {
-  std::shared_ptr<const model::Version> version;  // shared with the catalog's readers
-  const Runtime* runtime = nullptr;               // outlives the instance
-  sandbox::Spec spec;                             // complete but for its id
-  std::string bind;                               // body of the BIND frame
-  std::chrono::milliseconds init_timeout{};
-};
 
 // One sandboxed process that serves one version: starts it, speaks its contract, holds it to its timeouts, and ends it.
 class Instance final : public AnyInstance, public ContractSink {
  public:
-  Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner);
+  // `stems` may be null: then every start is cold. All outlive it.
+  Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner, Stems* stems = nullptr);
   ~Instance() override;
 
   io::Task<End> run() override;
@@ -54,6 +48,7 @@ class Instance final : public AnyInstance, public ContractSink {
 
  private:
   void contract_ready(Speaker speaker) override;
+  void contract_booted() override;
   void contract_init_error(std::string_view error_json) override;
   void contract_result(std::uint64_t number, std::string_view payload) override;
   void contract_error(std::uint64_t number, std::string_view error_json) override;
@@ -63,6 +58,10 @@ class Instance final : public AnyInstance, public ContractSink {
   void contract_broken(std::string_view why) override;
 
   io::Task<Result<>> start();
+  io::Task<Result<>> start_cold();
+  // Whether the stem is this instance now. It is ended if not.
+  io::Task<bool> adopt(std::unique_ptr<Stem> stem);
+  Sandboxes::OnEnded on_ended();
   // Whether a sandbox did not start because of what the package brings.
   bool is_entrypoint_fault(const Error& error) const;
   io::Task<void> read_output();
@@ -71,6 +70,7 @@ class Instance final : public AnyInstance, public ContractSink {
   io::Task<void> finish_with_memory(Call& call);
   void take_output(std::string_view bytes);
   void drain_output();
+  void end_init();
   void finish_head(model::Fault fault, std::string_view payload);
   void finish(Call& call);
   void check_timeout();
@@ -82,6 +82,8 @@ class Instance final : public AnyInstance, public ContractSink {
   Sandboxes& sandboxes_;
   InstancePlan plan_;
   InstanceOwner& owner_;
+  Stems* stems_;
+  Stems::Hold hold_;  // until its first call is done
   io::TaskGroup tasks_;
   State state_ = State::Starting;
 
@@ -108,7 +110,13 @@ class Instance final : public AnyInstance, public ContractSink {
   std::uint64_t first_number_ = 1;  // of in_flight_.front()
   SteadyTime head_started_;
   io::Timer timeout_;
+  io::Timer quota_timer_;
+  bool quota_holds_ = false;  // the CPU quota of the function's settings
   model::Phases start_phases_;
+  model::StartKind start_kind_ = model::StartKind::Cold;
+  std::string cold_reason_;
+  SteadyTime process_at_;  // when its process was there, or was bound
+  SteadyTime booted_at_;   // when it said that it has booted; not set: it did not say it
   bool first_call_ = true;
   std::uint64_t peak_memory_ = 0;  // bytes
   model::Bytes memory_;            // at the last sample

@@ -6,7 +6,7 @@
 
 #include "virga/model/function.h"
 #include "virga/runtime/environment.h"
-#include "virga/runtime/instance.h"
+#include "virga/runtime/instance_plan.h"
 #include "virga/runtime/runtimes.h"
 
 namespace virga::runtime {

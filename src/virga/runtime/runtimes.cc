@@ -36,6 +36,13 @@ class Manifest {
   Result<std::string> text(std::string_view name, const std::string& otherwise) const {
     return object_.contains(name) ? text(name) : otherwise;
   }
+  // False where it is not said.
+  Result<bool> flag(std::string_view name) const {
+    const auto* value = object_.if_contains(name);
+    if (value == nullptr) return false;
+    if (!value->is_bool()) return wrong(name, "true or false");
+    return value->get_bool();
+  }
   Result<std::vector<std::string>> texts(std::string_view name) const {
     std::vector<std::string> result;
     const auto* value = object_.if_contains(name);
@@ -138,6 +145,8 @@ Result<Runtime> load_one(const std::string& directory) {
   }
   VIRGA_TRY_ASSIGN(auto package, manifest.text("package", runtime.name));
   VIRGA_TRY_ASSIGN(auto needs, manifest.texts("needs"));
+  VIRGA_TRY_ASSIGN(runtime.has_stems, manifest.flag("stems"));
+  VIRGA_TRY_ASSIGN(runtime.boots_for_memory, manifest.flag("boots_for_memory"));
   VIRGA_TRY_ASSIGN(auto interpreters, manifest.texts("interpreters"));
   // A program that the package brings is looked for in the package, when an instance starts.
   if (runtime.contract == ContractKind::RuntimeApi) return runtime;

@@ -33,6 +33,10 @@ struct Runtime {
   std::map<std::string, std::string> environment;
   // Names of variables that the process must have when it starts; the others of a function come with BIND.
   std::vector<std::string> start_variables;
+  // Whether its processes boot before they know their function, so that some can wait booted.
+  bool has_stems = false;
+  // Whether it reads its memory limit while it boots, as V8 does for its heap: a stem then serves that limit alone.
+  bool boots_for_memory = false;
   std::vector<std::string> version_command;
   // What makes derived files of a package at its deployment; empty: nothing does.
   std::vector<std::string> prepare;

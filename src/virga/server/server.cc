@@ -12,6 +12,7 @@
 #include "virga/dialects/virga/virga_api.h"
 #include "virga/dispatch/dispatcher.h"
 #include "virga/dispatch/sandbox_instances.h"
+#include "virga/dispatch/stem_uses.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
 #include "virga/io/network.h"
@@ -71,6 +72,17 @@ void count_http(metrics::Registry& registry, const http::Server& server) {
                       [&server] { return static_cast<double>(server.counters().open); });
 }
 
+void count_stems(metrics::Registry& registry, const runtime::Stems& stems) {
+  registry.gauge_from("virga_stems_waiting", "Runtimes started ahead of need that wait for a function.",
+                      [&stems] { return static_cast<double>(stems.count()); });
+  registry.gauge_from("virga_stems_booted", "Those of them that have booted.",
+                      [&stems] { return static_cast<double>(stems.count_booted()); });
+  registry.counter_from("virga_stems_taken_total", "Stems that instances began with.",
+                        [&stems] { return static_cast<double>(stems.taken()); });
+  registry.counter_from("virga_stems_lost_total", "Stems that ended before an instance took them.",
+                        [&stems] { return static_cast<double>(stems.lost()); });
+}
+
 void count_names(metrics::Registry& registry, const names::Resolver& resolver) {
   using Read = std::uint64_t names::Resolver::Counters::*;
   auto counter = [&](std::string_view name, std::string_view help, Read member) {
@@ -110,7 +122,9 @@ struct Server::State {
   std::optional<store::BlobStore> blobs;
   std::unique_ptr<catalog::Catalog> catalog;
   std::optional<ledger::Logs> logs;
+  std::optional<runtime::Stems> stems;
   std::optional<dispatch::SandboxInstances> instances;
+  std::optional<dispatch::StemUses> stem_uses;
   std::optional<dispatch::Dispatcher> dispatcher;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
@@ -191,9 +205,11 @@ Result<> Server::State::open_data() {
 }
 
 Result<> Server::State::build() {
+  stems.emplace(loop, *sandboxes, runtime::Stems::Options{});
   dispatch::SandboxInstances::Options making;
   making.platform = {options.region, options.account, url, key.id, key.secret};
-  instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *runtimes, catalog->packages()}, making);
+  instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *stems, *runtimes, catalog->packages()},
+                    making);
   dispatch::Options dispatching;
   dispatching.account_concurrency = options.concurrency;
   dispatching.memory_budget = options.memory_budget.count != 0 ? options.memory_budget : share_of_this_machine();
@@ -212,6 +228,7 @@ Result<> Server::State::build() {
                                           [this] { return is_ready && !sandboxes->is_over(); }});
   http.emplace(loop, *gateway);
   count_http(metrics, *http);
+  count_stems(metrics, *stems);
   names::Resolver::Options resolving;
   resolving.policy = names::AddressPolicy(std::move(egress_allowed));
   names.emplace(loop, system_random(), std::move(resolving));
@@ -219,6 +236,8 @@ Result<> Server::State::build() {
   count_names(metrics, *names);
   // Nothing can fail any more: from here on stop() is needed.
   sandboxes->serve();
+  stems->serve();
+  stem_uses.emplace(dispatch::StemUses::Parts{loop, *catalog, *runtimes, *stems});
   http->serve(std::move(*listener));
   listener.reset();
   preparer->refresh();
@@ -295,6 +314,7 @@ io::Task<void> Server::stop() {
   co_await state_->dispatcher->stop();
   co_await state_->http->stop(kGrace);
   state_->preparer->end();
+  co_await state_->stems->stop();
   co_await state_->sandboxes->stop();
   co_await state_->names->stop();
   co_await state_->preparer->stop();

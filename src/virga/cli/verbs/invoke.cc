@@ -98,6 +98,7 @@ class Invoke final : public ClientVerb {
       for (const auto& phase : *phases) times[phase.name] = phase.milliseconds;
       object["phases_ms"] = std::move(times);
     }
+    if (auto start = response.field("x-virga-start"); !start.empty()) object["start"] = clean(start);
     return object;
   }
 
@@ -125,6 +126,9 @@ class Invoke final : public ClientVerb {
       return;
     }
     console.err.write(render_phases(*phases, total, console.err));
+    if (auto start = response.field("x-virga-start"); !start.empty()) {
+      console.err.line(fmt::format("  started {}", clean_line(start)));
+    }
   }
 
   // To a program the payload goes as it is; to a person, laid out and harmless.

@@ -6,8 +6,21 @@ namespace virga::dialects {
 
 std::string format_phases(const model::Phases& phases) {
   auto milliseconds = [](std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1000; };
-  return fmt::format("queue={},start={},boot={},init={},run={}", milliseconds(phases.queue), milliseconds(phases.start),
-                     milliseconds(phases.boot), milliseconds(phases.init), milliseconds(phases.run));
+  return fmt::format("queue={},start={},attach={},boot={},init={},run={}", milliseconds(phases.queue),
+                     milliseconds(phases.start), milliseconds(phases.attach), milliseconds(phases.boot),
+                     milliseconds(phases.init), milliseconds(phases.run));
+}
+
+std::string format_start(const model::Outcome& outcome) {
+  switch (outcome.start_kind) {
+    case model::StartKind::Warm:
+      return "";
+    case model::StartKind::Stem:
+      return "stem";
+    case model::StartKind::Cold:
+      break;
+  }
+  return outcome.cold_reason.empty() ? "cold" : "cold; " + outcome.cold_reason;
 }
 
 }  // namespace virga::dialects

@@ -13,7 +13,17 @@ TEST(Phases, AreWrittenInMilliseconds) {
   phases.start = microseconds(1204);
   phases.init = microseconds(530);
   phases.run = microseconds(2000000);
-  EXPECT_EQ(format_phases(phases), "queue=0.012,start=1.204,boot=0,init=0.53,run=2000");
+  EXPECT_EQ(format_phases(phases), "queue=0.012,start=1.204,attach=0,boot=0,init=0.53,run=2000");
+}
+
+TEST(Start, IsNamedWithItsReason) {
+  model::Outcome outcome;
+  EXPECT_EQ(format_start(outcome), "");
+  outcome.start_kind = model::StartKind::Stem;
+  EXPECT_EQ(format_start(outcome), "stem");
+  outcome.start_kind = model::StartKind::Cold;
+  outcome.cold_reason = "NODE_OPTIONS is set";
+  EXPECT_EQ(format_start(outcome), "cold; NODE_OPTIONS is set");
 }
 
 }  // namespace

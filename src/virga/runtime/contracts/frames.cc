@@ -84,6 +84,7 @@ Result<std::optional<Decoded>> decode_frame(std::string_view bytes) {
     case FrameType::Result:
     case FrameType::Error:
     case FrameType::Log:
+    case FrameType::Booted:
       break;
     default:
       return fail(ErrorCode::InvalidArgument, "a frame of an unknown type");

@@ -16,11 +16,13 @@ enum class FrameType : std::uint8_t {
   Bind = 1,
   Invoke = 2,
   End = 3,
+  Rehearse = 4,
   Ready = 16,
   InitError = 17,
   Result = 18,
   Error = 19,
   Log = 20,
+  Booted = 21,
 };
 
 inline constexpr std::size_t kFrameHeaderSize = 16;

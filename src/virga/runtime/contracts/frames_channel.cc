@@ -12,7 +12,7 @@ constexpr std::size_t kReadSize = 64 << 10;
 }  // namespace
 
 FramesChannel::FramesChannel(io::Stream stream, ContractSink& sink)
-    : stream_(std::move(stream)), sink_(sink), tasks_(stream_.loop()) {}
+    : stream_(std::move(stream)), sink_(&sink), tasks_(stream_.loop()) {}
 
 void FramesChannel::start() {
   tasks_.add(read());
@@ -20,6 +20,11 @@ void FramesChannel::start() {
 
 void FramesChannel::bind(std::string_view body) {
   append_frame(out_, FrameType::Bind, 0, body);
+  flush_later();
+}
+
+void FramesChannel::rehearse() {
+  append_frame(out_, FrameType::Rehearse, 0, {});
   flush_later();
 }
 
@@ -77,7 +82,7 @@ io::Task<void> FramesChannel::read() {
     auto count = co_await stream_.read_some({buffer.data() + filled, buffer.size() - filled});
     if (!count || *count == 0) {
       if (!count && count.error().code() == ErrorCode::Cancelled) co_return;  // closed by stop()
-      sink_.contract_closed();
+      sink_->contract_closed();
       co_return;
     }
     filled += *count;
@@ -85,28 +90,31 @@ io::Task<void> FramesChannel::read() {
     while (true) {
       auto decoded = decode_frame(rest);
       if (!decoded) {
-        sink_.contract_broken(decoded.error().message());
+        sink_->contract_broken(decoded.error().message());
         co_return;
       }
       if (!decoded->has_value()) break;
       const auto& frame = (*decoded)->frame;
       rest.remove_prefix((*decoded)->size);
-      if (frame.is_last) sink_.contract_last();
+      if (frame.is_last) sink_->contract_last();
       switch (frame.type) {
         case FrameType::Ready:
-          sink_.contract_ready(ContractSink::Speaker::Frames);
+          sink_->contract_ready(ContractSink::Speaker::Frames);
+          break;
+        case FrameType::Booted:
+          sink_->contract_booted();
           break;
         case FrameType::InitError:
-          sink_.contract_init_error(frame.body);
+          sink_->contract_init_error(frame.body);
           break;
         case FrameType::Result:
-          sink_.contract_result(frame.invocation, frame.body);
+          sink_->contract_result(frame.invocation, frame.body);
           break;
         case FrameType::Error:
-          sink_.contract_error(frame.invocation, frame.body);
+          sink_->contract_error(frame.invocation, frame.body);
           break;
         case FrameType::Log:
-          sink_.contract_log(frame.invocation, frame.body);
+          sink_->contract_log(frame.invocation, frame.body);
           break;
         default:
           break;  // decode_frame lets no other through

@@ -19,7 +19,10 @@ class FramesChannel {
   FramesChannel(io::Stream stream, ContractSink& sink);
 
   void start();
+  // From here on `sink` is told what the process says; it outlives this in the place of the one before.
+  void set_sink(ContractSink& sink) { sink_ = &sink; }
   void bind(std::string_view body);
+  void rehearse();
   void invoke(std::uint64_t number, const model::Invocation& invocation, std::int64_t deadline_unix_ms);
   void end();
   io::Task<void> stop();
@@ -31,7 +34,7 @@ class FramesChannel {
   void flush();
 
   io::Stream stream_;
-  ContractSink& sink_;
+  ContractSink* sink_;
   io::TaskGroup tasks_;
   std::string out_;
   std::size_t written_ = 0;  // of out_

@@ -13,7 +13,8 @@ std::string frame_of(std::uint32_t size, std::uint32_t kind, std::string body) {
 }
 
 TEST(Frames, RefusesWhatAProcessMayNotSend) {
-  for (std::uint32_t kind : {0u, 1u, 2u, 3u, 15u, 21u, 255u}) EXPECT_FALSE(decode_frame(frame_of(0, kind, ""))) << kind;
+  for (std::uint32_t kind : {0u, 1u, 2u, 3u, 4u, 15u, 22u, 255u})
+    EXPECT_FALSE(decode_frame(frame_of(0, kind, ""))) << kind;
   EXPECT_FALSE(decode_frame(frame_of(0, 18u | 2u << 8, "")));
   EXPECT_FALSE(decode_frame(frame_of(0, 16u | 1u << 8, "")));
   EXPECT_FALSE(decode_frame(frame_of(0, 18u | 1u << 16, "")));

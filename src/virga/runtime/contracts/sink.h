@@ -14,6 +14,8 @@ class ContractSink {
   // It is ready for invocations, and wants them in this form. Only the first one counts.
   enum class Speaker { Frames, RuntimeApi };
   virtual void contract_ready(Speaker speaker) = 0;
+  // Its runtime has booted, and its function is what comes next. At most once, and not every process says it.
+  virtual void contract_booted() = 0;
   virtual void contract_init_error(std::string_view error_json) = 0;
   virtual void contract_result(std::uint64_t number, std::string_view payload) = 0;
   virtual void contract_error(std::uint64_t number, std::string_view error_json) = 0;

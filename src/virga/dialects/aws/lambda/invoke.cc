@@ -84,6 +84,7 @@ http::Response outcome_response(model::Outcome outcome, const std::string& execu
   response.add("X-Amz-Executed-Version", executed_version);
   if (outcome.fault != model::Fault::None) response.add("X-Amz-Function-Error", "Unhandled");
   response.add(kPhasesField, format_phases(outcome.phases));
+  if (auto start = format_start(outcome); !start.empty()) response.add(kStartField, start);
   if (!outcome.log_tail.empty()) response.add("X-Amz-Log-Result", to_base64(outcome.log_tail));
   response.body = std::move(outcome.payload);
   return response;

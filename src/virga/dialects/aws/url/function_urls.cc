@@ -169,8 +169,10 @@ io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std:
   own_fields.append("\r\nX-Amzn-Trace-Id: ").append(invocation.trace_id).append("\r\n");
   auto outcome = co_await parts_.invoker.invoke(std::move(found->resolved), std::move(invocation));
   std::string phases = outcome && outcome->is_cold() ? format_phases(outcome->phases) : std::string();
+  std::string start = outcome ? format_start(*outcome) : std::string();
   http::Response response = outcome ? to_response(std::move(*outcome)) : refuse(outcome.error());
   if (!phases.empty()) response.add(kPhasesField, phases);
+  if (!start.empty()) response.add(kStartField, start);
   response.fields.append(own_fields);
   if (config.cors) apply_cors(response, request, *config.cors);
   co_return response;
