@@ -24,6 +24,8 @@ let queue = []; // those that wait behind them
 let next = 0; // the first of `queue` that has not been started
 let starting = false; // inside the loop of `startNext`: an answer given now must not start it again
 let ending = false; // END was received
+let booted = false; // BOOTED was sent
+let offered = false; // process.env has the trace id
 
 // ---- answering
 
@@ -91,6 +93,8 @@ const answers = {
 // The trace id is the one variable that changes with each invocation, and to set a variable of the process costs as much as all
 // else that the bootstrap does. So process.env inherits this one: reading it, `in` and child processes find it.
 function offerTrace() {
+  if (offered) return;
+  offered = true;
   const inherited = Object.create(Object.getPrototypeOf(process.env), {
     [TRACE_VARIABLE]: { configurable: true, enumerable: true, get: () => log.currentInvocation()?.trace },
   });
@@ -138,8 +142,25 @@ function usePrepared({ prepared, task_root: root }) {
   if (places.length > 0) require('./prepared.cjs').use(prepared, places);
 }
 
+// Tells Virga once that what comes next is the function.
+function sayBooted() {
+  if (booted) return;
+  booted = true;
+  channel.writeText(TYPE.BOOTED, 0, 0, '');
+  channel.flush();
+}
+
+// This process will wait for its function: what BIND would do first is done now, where it does not depend on the function.
+async function rehearse() {
+  await require('./rehearse.cjs').rehearse(readModulePaths, () => booted);
+  if (booted) return; // BIND came meanwhile
+  offerTrace();
+  log.install();
+  sayBooted();
+}
+
 async function bind(body) {
-  clearTimeout(rehearsal);
+  sayBooted();
   const bound = JSON.parse(body);
   const environment = bound.environment ?? {};
   for (const name of Object.keys(environment)) process.env[name] = environment[name];
@@ -170,6 +191,8 @@ function onFrame(type, flags, low, high, buffer, begin, end) {
     queue.push(new Invocation(low, high, flags, buffer, begin, end));
   } else if (type === TYPE.BIND) {
     bind(buffer.utf8Slice(begin, end));
+  } else if (type === TYPE.REHEARSE) {
+    rehearse();
   } else if (type === TYPE.END) {
     ending = true;
   }
@@ -225,5 +248,3 @@ if (!(descriptor > 2)) {
   process.exit(1);
 }
 channel.open(descriptor, onFrame, onChunkEnd, () => process.exit(0));
-// Not at once: a process that is awaited has its BIND in the socket already.
-const rehearsal = setTimeout(() => require('./rehearse.cjs').rehearse(readModulePaths), 2);

@@ -140,10 +140,15 @@ function finishLines() {
   }
 }
 
-// Called once, when the function's environment is known. `limit`: how many invocations may run at once.
+let streamsArePatched = false;
+
+// Called when the function's environment is known, and by a process that waits for its function. `limit`: how many invocations
+// may run at once.
 function install(limit) {
   if (limit > 1) scope = new (require('async_hooks').AsyncLocalStorage)();
   patchConsole();
+  if (streamsArePatched) return;
+  streamsArePatched = true;
   patchStream('stdout');
   patchStream('stderr');
 }

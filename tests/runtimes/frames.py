@@ -13,8 +13,8 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 RUNTIMES = REPOSITORY / "runtimes"
 
-BIND, INVOKE, END = 1, 2, 3
-READY, INIT_ERROR, RESULT, ERROR, LOG = 16, 17, 18, 19, 20
+BIND, INVOKE, END, REHEARSE = 1, 2, 3, 4
+READY, INIT_ERROR, RESULT, ERROR, LOG, BOOTED = 16, 17, 18, 19, 20, 21
 
 HEADER = struct.Struct("<IBBHQ")
 INVOKE_HEAD = struct.Struct("<QHHHHII")
@@ -103,6 +103,7 @@ class Process:
             self.process = subprocess.Popen(["bash", "-c", launch, "bash", *argv], env=base | (environment or {}), pass_fds=[fd],
                                             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
         self.number = 0
+        self.has_booted = False
         self.bytes = bytearray()
         self.said_last = False
         self.logs = {}  # invocation number -> LOG texts not yet handed out
@@ -124,6 +125,13 @@ class Process:
         """Sends BIND; returns the answer to it: READY or INIT_ERROR."""
         self.send(bind_frame(task_root, handler, **changes))
         return self.next_answer()
+
+    def rehearse(self):
+        """Makes it a stem: it prepares itself and waits for BIND."""
+        self.send(frame(REHEARSE))
+        got = self.next_frame()
+        if got is None or got[0] != BOOTED:
+            raise AssertionError(f"expected BOOTED, got {got}; the process printed:\n{self.printed()}")
 
     def start(self, payload, **fields):
         """Sends an INVOKE without waiting; returns its number."""
@@ -166,6 +174,9 @@ class Process:
             if got is None:
                 raise AssertionError(f"the process closed the socket (exit status {self.wait()}); it printed:\n{self.printed()}")
             kind, number, body = got
+            if kind == BOOTED:
+                self.has_booted = True
+                continue
             if kind != LOG:
                 return Answer(kind, number, body, self.logs.pop(number, []))
             self.logs.setdefault(number, []).append(body.decode())

@@ -5,19 +5,23 @@ import textwrap
 import threading
 import unittest
 
-from frames import END, ERROR, INIT_ERROR, ISO_TIME, READY, RESULT, Folder, Process, arguments, bind_frame, frame, interpreter, invoke_frame, request_id_of
+from frames import END, ERROR, INIT_ERROR, ISO_TIME, READY, REHEARSE, RESULT, Folder, Process, arguments, bind_frame, frame, interpreter, invoke_frame, request_id_of
 
 APP = "exports.handler = async (event, context) => ({ event });"
 
 
 @unittest.skipUnless(interpreter("node"), "no Node.js at the places that runtimes/node/runtime.json names")
 class NodeTest(unittest.TestCase):
+    is_stem = False
+
     def start(self, files, handler="app.handler", **bind):
         """A process bound to a package; the answer to BIND is in `self.bound`."""
         if isinstance(files, str):
             files = {"app.js": files}
         self.root = self.enterContext(Folder({name: textwrap.dedent(text) for name, text in files.items()}))
         process = self.enterContext(Process(arguments("node")))
+        if self.is_stem:
+            process.rehearse()
         self.bound = process.bind(self.root, handler, **bind)
         return process
 
@@ -374,6 +378,32 @@ class NodeTest(unittest.TestCase):
         process.start({})
         process.socket.close()
         self.assertEqual(process.wait(), 0)
+
+
+class NodeStemTest(NodeTest):
+    """The same of a process that rehearsed while it waited for its function."""
+
+    is_stem = True
+
+    def test_bind_may_come_while_it_rehearses(self):
+        root = self.enterContext(Folder({"app.mjs": "export const handler = async (event) => event.a;"}))
+        process = self.enterContext(Process(arguments("node")))
+        process.send(frame(REHEARSE) + bind_frame(root, "app.handler") + invoke_frame(1, {"a": 7}) + frame(END))
+        self.assertEqual(process.next_answer().type, READY)
+        self.assertEqual(process.next_answer().json, 7)
+        self.assertEqual(process.wait(), 0)
+
+    def test_nothing_of_the_rehearsal_stays(self):
+        source = """
+            exports.handler = async () => ({
+              globals: Object.getOwnPropertyNames(globalThis).sort(), variables: Object.keys(process.env).sort(),
+              cache: Object.keys(require.cache).filter((file) => file.includes('rehearsal')), console: typeof console.fatal,
+              listeners: process.eventNames().map(String).sort(), handles: process.getActiveResourcesInfo().sort(),
+            });
+        """
+        stem = self.ready(source).invoke().json
+        self.is_stem = False
+        self.assertEqual(stem, self.ready(source).invoke().json)
 
 
 if __name__ == "__main__":

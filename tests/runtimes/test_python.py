@@ -5,19 +5,23 @@ import re
 import textwrap
 import unittest
 
-from frames import END, ERROR, INIT_ERROR, READY, RESULT, Folder, Process, arguments, bind_frame, frame, interpreter, invoke_frame, request_id_of
+from frames import END, ERROR, INIT_ERROR, READY, REHEARSE, RESULT, Folder, Process, arguments, bind_frame, frame, interpreter, invoke_frame, request_id_of
 
 APP = "def handler(event, context): return {'event': event}"
 
 
 @unittest.skipUnless(interpreter("python"), "no Python at the places that runtimes/python/runtime.json names")
 class PythonTest(unittest.TestCase):
+    is_stem = False
+
     def start(self, files, handler="app.handler", **bind):
         """A process bound to a package; the answer to BIND is in `self.bound`."""
         if isinstance(files, str):
             files = {"app.py": files}
         self.root = self.enter(Folder({name: textwrap.dedent(text) for name, text in files.items()}))
         process = self.enter(Process(arguments("python")))
+        if self.is_stem:
+            process.rehearse()
         self.bound = process.bind(self.root, handler, **bind)
         return process
 
@@ -317,6 +321,37 @@ class PythonTest(unittest.TestCase):
         process = self.ready(APP)
         process.socket.close()
         self.assertEqual(process.wait(), 0)
+
+
+class PythonStemTest(PythonTest):
+    """The same of a process that rehearsed while it waited for its function."""
+
+    is_stem = True
+
+    def test_bind_may_come_while_it_rehearses(self):
+        root = self.enter(Folder({"app.py": "def handler(event, context): return event['a']"}))
+        process = self.enter(Process(arguments("python")))
+        process.send(frame(REHEARSE) + bind_frame(root, "app.handler") + invoke_frame(1, {"a": 7}) + frame(END))
+        self.assertEqual(process.next_answer().type, READY)
+        self.assertEqual(process.next_answer().json, 7)
+        self.assertEqual(process.wait(), 0)
+
+    def test_modules_of_the_function_come_first(self):
+        files = {"app.py": "import uuid, hmac\ndef handler(event, context): return [uuid.WHOSE, hmac.WHOSE]",
+                 "uuid.py": "WHOSE = 'mine'", "hmac/__init__.py": "WHOSE = 'mine too'"}
+        self.assertEqual(self.ready(files).invoke().json, ["mine", "mine too"])
+
+    def test_nothing_of_the_rehearsal_stays(self):
+        source = """
+            import logging, os, sys, threading
+            def handler(event, context):
+                return {"path": sys.path[2:], "variables": sorted(os.environ), "threads": threading.active_count(),
+                        "rehearsal": [name for name in sys.modules if "virga_rehearsal" in name],
+                        "loggers": sorted(logging.root.manager.loggerDict), "level": logging.root.level}
+        """
+        stem = self.ready(source).invoke().json
+        self.is_stem = False
+        self.assertEqual(stem, self.ready(source).invoke().json)
 
 
 if __name__ == "__main__":

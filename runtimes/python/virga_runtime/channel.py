@@ -5,8 +5,8 @@ import _struct
 import _thread
 import os
 
-BIND, INVOKE, END = 1, 2, 3
-READY, INIT_ERROR, RESULT, ERROR, LOG = 16, 17, 18, 19, 20
+BIND, INVOKE, END, REHEARSE = 1, 2, 3, 4
+READY, INIT_ERROR, RESULT, ERROR, LOG, BOOTED = 16, 17, 18, 19, 20, 21
 LAST_ERROR = ERROR | 1 << 8  # with its flag: the process ends now and begins no other invocation
 
 MAX_BODY = 16 * 1024 * 1024
@@ -33,7 +33,7 @@ class Channel:
         self._begin = 0  # what was received and not yet handed out lies in buffer[_begin:_end]
         self._end = 0
 
-    def idle(self):
+    def is_idle(self):
         """Whether nothing has arrived that was not handed out."""
         if self._begin < self._end:
             return False

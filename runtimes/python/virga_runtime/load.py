@@ -7,10 +7,14 @@ from .errors import Fault
 
 
 def extend_path(task_root, environment):
-    """The function's folder first, then the layers', then what the function's PYTHONPATH adds, then Python's own."""
+    """The function's folder first, then the layers', then what the function's PYTHONPATH adds, then Python's own.
+
+    Returns those that come before Python's own."""
     layers = f"/opt/python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
     added = [path for path in environment.get("PYTHONPATH", "").split(":") if path]
-    sys.path[0:1] = [task_root, layers, "/opt/python", *added]  # [0] was the bootstrap's folder
+    own = [task_root, layers, "/opt/python", *added]
+    sys.path[0:1] = own  # [0] was the bootstrap's folder
+    return own
 
 
 def load(setting):

@@ -30,14 +30,12 @@ class Runtime:
         self._channel = channel
         self._log = Log(channel)
         self._handler = None
+        self._booted = False
+        self._rehearsed = None  # the module, if it was
         self._trace_id = ""
 
     def run(self):
         """The exit status of the process."""
-        # A waiting blank instance may as well have loaded what most functions import; an awaited one may not.
-        if self._channel.idle():
-            import json, logging, traceback  # noqa: E401, F401
-            from . import aws, errors, load, marshal_json, prepared  # noqa: F401
         while True:
             frame = self._channel.next_frame()
             if frame is None:
@@ -51,9 +49,23 @@ class Runtime:
                 status = self._bind(self._channel.buffer[begin:end])
                 if status is not None:
                     return status
+            elif kind == frames.REHEARSE:
+                from . import rehearse
+
+                rehearse.rehearse(self._channel.is_idle)
+                self._rehearsed = rehearse
+                self._say_booted()
             elif kind == frames.END:
                 return 0
         return self._serve()
+
+    def _say_booted(self):
+        """Tells Virga once that what comes next is the function."""
+        if self._booted:
+            return
+        self._booted = True
+        self._channel.write(frames.BOOTED, 0, b"")
+        self._channel.flush()
 
     # ---- loading
 
@@ -63,6 +75,7 @@ class Runtime:
 
         from . import aws, errors, load, marshal_json
 
+        self._say_booted()
         bind = json.loads(body)
         environment = bind.get("environment") or {}
         os.environ.update(environment)
@@ -75,7 +88,9 @@ class Runtime:
                 from . import prepared
 
                 prepared.use(bind["prepared"], bind["task_root"])
-            load.extend_path(bind["task_root"], environment)
+            added = load.extend_path(bind["task_root"], environment)
+            if self._rehearsed is not None:
+                self._rehearsed.forget_shadowed(added)
             aws.prepare(bind, self._log)
             self._errors = errors
             self._context = aws.LambdaContext

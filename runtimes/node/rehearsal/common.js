@@ -1,0 +1,4 @@
+'use strict';
+// A function as a CommonJS module, for rehearse.cjs.
+
+exports.handler = async (event) => event;

@@ -1,0 +1,5 @@
+"""A function for rehearse.py."""
+
+
+def handler(event, _context):
+    return event
