@@ -1,10 +1,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <optional>
+#include <vector>
 
 #include "virga/os/errno.h"
 #include "virga/sandbox/internal/cgroup_files.h"
@@ -110,26 +113,27 @@ Result<> empty_into_leaf(const std::string& own) {
   return {};
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Cgroup>> create_group_v2(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) != 0) return os::fail_errno("mkdir", path);
-  os::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) return os::fail_errno("open", path);
-  return std::make_unique<GroupV2>(path, std::move(folder));
+// systemd marks the groups whose inside it leaves to others (systemd.resource-control(5), Delegate=).
+bool is_delegated(const std::string& directory) {
+  char value[4] = {};
+  for (const char* mark : {"trusted.delegate", "user.delegate"}) {
+    if (::getxattr(directory.c_str(), mark, value, sizeof(value)) > 0 && value[0] == '1') return true;
+  }
+  return false;
 }
 
-Result<std::unique_ptr<Cgroups>> open_cgroups_v2(std::string_view mountinfo, std::string_view own,
-                                                 std::string_view name) {
-  auto mounts = parse_cgroup_mounts(mountinfo);
-  auto mount = std::find_if(mounts.begin(), mounts.end(), [](const CgroupMount& candidate) { return candidate.v2; });
-  if (mount == mounts.end()) return fail(ErrorCode::NotFound, "cgroup v2 is not mounted");
-  std::string relative = parse_own_cgroup(own, "").value_or("/");
-  // After an earlier start the daemon is in the leaf; the sandboxes go beside it, not below it.
-  if (relative.ends_with("/" + std::string(kDaemonGroup))) relative.resize(relative.size() - kDaemonGroup.size() - 1);
-  std::string base = relative == "/" ? mount->path : mount->path + relative;
-  if (::access(base.c_str(), F_OK) != 0) base = mount->path;
+// Where the groups of this daemon may go, best first. `top` is where the hierarchy is mounted, `own` the group of this
+// process below it.
+std::vector<std::string> candidates(const std::string& top, const std::string& own) {
+  if (own == top || ::geteuid() != 0) return {own};
+  // A session's or an ordinary unit's group is its manager's: it seldom has the cpu controller, and the processes of
+  // whoever typed the command would have to leave it. Root makes a group of its own beside the manager's instead.
+  if (!is_delegated(own)) return {top, own};
+  return {own, top};
+}
 
+// The parent of all sandboxes below `base`, with the controllers handed down to it.
+Result<std::string> make_parent(const std::string& base, std::string_view name) {
   os::Descriptor folder(::open(base.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid()) return os::fail_errno("open", base);
   std::string available = read_control(folder.get(), "cgroup.controllers");
@@ -150,7 +154,36 @@ Result<std::unique_ptr<Cgroups>> open_cgroups_v2(std::string_view mountinfo, std
   os::Descriptor parent(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent.valid()) return os::fail_errno("open", path);
   VIRGA_TRY(write_control(parent.get(), "cgroup.subtree_control", kEnable));
-  return std::make_unique<GroupsV2>(std::move(path));
+  return path;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Cgroup>> create_group_v2(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) != 0) return os::fail_errno("mkdir", path);
+  os::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) return os::fail_errno("open", path);
+  return std::make_unique<GroupV2>(path, std::move(folder));
+}
+
+Result<std::unique_ptr<Cgroups>> open_cgroups_v2(std::string_view mountinfo, std::string_view own,
+                                                 std::string_view name) {
+  auto mounts = parse_cgroup_mounts(mountinfo);
+  auto mount = std::find_if(mounts.begin(), mounts.end(), [](const CgroupMount& candidate) { return candidate.v2; });
+  if (mount == mounts.end()) return fail(ErrorCode::NotFound, "cgroup v2 is not mounted");
+  std::string relative = parse_own_cgroup(own, "").value_or("/");
+  // After an earlier start the daemon is in the leaf; the sandboxes go beside it, not below it.
+  if (relative.ends_with("/" + std::string(kDaemonGroup))) relative.resize(relative.size() - kDaemonGroup.size() - 1);
+  std::string base = relative == "/" ? mount->path : mount->path + relative;
+  if (::access(base.c_str(), F_OK) != 0) base = mount->path;
+
+  std::optional<Error> refused;
+  for (const auto& candidate : candidates(mount->path, base)) {
+    auto parent = make_parent(candidate, name);
+    if (parent) return std::make_unique<GroupsV2>(std::move(*parent));
+    if (!refused) refused = std::move(parent.error());
+  }
+  return fail(std::move(*refused));
 }
 
 }  // namespace virga::sandbox::spawn
