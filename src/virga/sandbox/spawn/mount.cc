@@ -132,8 +132,8 @@ Result<> mount_own_file_systems(const Workshop& workshop, const os::Descriptor& 
   if (!uuid.valid()) return os::fail_errno("open_tree", "/proc/sys/kernel/random/uuid");
   for (std::size_t i = 0; i < kStandIns.size(); ++i) VIRGA_TRY(attach(stand_ins[i], kStandIns[i]));
   VIRGA_TRY(attach(uuid, "/proc/sys/kernel/random/uuid"));
-  for (const auto& path : workshop.hidden_files()) VIRGA_TRY(hide("/dev/null", path));
-  for (const auto& path : workshop.hidden_folders()) VIRGA_TRY(hide("/var/empty", path));
+  for (const auto& path : workshop.hidden_files()) VIRGA_TRY(hide(kHidingFile, path));
+  for (const auto& path : workshop.hidden_folders()) VIRGA_TRY(hide(kHidingFolder, path));
 
   VIRGA_TRY_ASSIGN(auto shared, NewFileSystem("tmpfs")
                                     .set("size", "16m")

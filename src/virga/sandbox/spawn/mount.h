@@ -54,6 +54,11 @@ class Workshop {
   std::map<std::uint64_t, std::string> meminfo_;  // by memory size
 };
 
+// What is seen in place of hidden entries of /proc: empty, and on a read-only mount, where not even root opens it to write
+// as it could /dev/null.
+inline constexpr const char* kHidingFile = "/var/nothing";
+inline constexpr const char* kHidingFolder = "/var/empty";
+
 // A host folder as a tree of its own: read-only unless told. It lies below one of the roots; no part of its path is a
 // symlink.
 Result<os::Descriptor> clone_folder(const Roots& roots, const std::string& path, Access access);

@@ -190,6 +190,7 @@ Result<> Workshop::make_devices() {
 Result<> Workshop::make_proc() {
   // Below the mount point of /proc: the sandbox takes clones of these before it mounts its /proc over them.
   VIRGA_TRY(folder("proc"));
+  VIRGA_TRY(put("root" + std::string(kHidingFile), ""));
   VIRGA_TRY(put("root/proc/cpuinfo", read_or_empty("/proc/cpuinfo")));
   VIRGA_TRY(put("root/proc/uptime", "1.00 1.00\n"));
   VIRGA_TRY(put("root/proc/loadavg", "0.00 0.00 0.00 1/2 2\n"));
