@@ -133,7 +133,7 @@ def main():
             good = settle(lambda: helper_state(helper) == first)
             check(f"{kind}: no descriptor and no mount is left in the helper", good, f"{first} {helper_state(helper)}")
         # Others on this machine make some as well, and the kernel takes them back in batches.
-        slack = 16 + len(KINDS) * options.count // 50
+        slack = 32 + len(KINDS) * options.count // 50
         settle(lambda: network_namespaces() <= networks + slack, 20)
         check("no network namespace is left", network_namespaces() <= networks + slack,
               f"{networks} before, {network_namespaces()} after")
