@@ -114,8 +114,8 @@ function startNext() {
     log.enter(invocation, start);
   }
   starting = false;
-  // While an invocation runs, an empty event loop means that no answer will come; otherwise the process waits for the next one.
-  channel.hold(running.size === 0);
+  // While no other invocation can come, an empty event loop means that no answer will; otherwise the process waits for the next one.
+  channel.hold(running.size < limit);
   if (ending && running.size === 0 && next === queue.length) channel.exitWhenSent(0);
 }
 

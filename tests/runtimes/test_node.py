@@ -340,9 +340,12 @@ class NodeTest(unittest.TestCase):
         self.assertEqual([answers[number].json["errorType"] for number in (1, 2, 3)], ["Runtime.ExitError", "TypeError", "Runtime.ExitError"])
         self.assertEqual(process.wait(), 129)
 
-    def test_an_empty_loop_answers_all_that_run(self):
-        process = self.ready("exports.handler = () => new Promise(() => {});", concurrency=4)
-        for _ in range(3):
+    def test_an_empty_loop_answers_all_that_run_when_no_other_can_come(self):
+        process = self.ready("let open; exports.handler = (event) => new Promise((go) => { if (event.opens) open(1); open = go; });", concurrency=3)
+        process.start({})
+        process.start({"opens": True})
+        self.assertEqual(process.next_answer().json, 1)  # it waited for an invocation that came later
+        for _ in range(2):
             process.start({})
         self.assertEqual([process.next_answer().json for _ in range(3)], [None] * 3)
 

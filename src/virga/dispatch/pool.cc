@@ -19,6 +19,7 @@ Pool::Pool(Parts parts, catalog::VersionPointer version, std::shared_ptr<Admissi
       version_(std::move(version)),
       cells_(parts.figures.of(version_->function)),
       admitted_(std::move(admitted)),
+      concurrency_(version_->config.concurrency),
       queue_timer_(parts.loop) {}
 
 void Pool::submit(runtime::Call& call) {
@@ -31,6 +32,8 @@ void Pool::submit(runtime::Call& call) {
 }
 
 Lineup::Member* Pool::next_in_line() const {
+  // Those that run several at a time share the calls evenly.
+  if (concurrency_ > 1) return lineup_.idle() != nullptr ? lineup_.idle() : lineup_.least_busy();
   bool is_distrusted = parts_.loop.now() < no_prefetch_until_;
   if (!is_distrusted) {
     if (auto* busy = lineup_.fullest_below(burst_depth(run_time_))) return busy;
@@ -57,10 +60,10 @@ void Pool::lend(Place& place, runtime::Call& call) {
 }
 
 void Pool::line_up(Place& place) {
-  bool may_take_one = place.instance->state() == runtime::AnyInstance::State::Ready &&
-                      (place.calls == 0 || place.instance->can_prefetch());
-  if (may_take_one) {
-    lineup_.put(place, place.calls);
+  auto concurrency = place.instance->concurrency();
+  bool has_room = place.calls == 0 || place.calls < concurrency || place.instance->can_prefetch();
+  if (has_room && place.instance->state() == runtime::AnyInstance::State::Ready) {
+    lineup_.put(place, lineup_depth(place.calls, concurrency));
   } else {
     lineup_.remove(place);
   }
@@ -100,6 +103,7 @@ Demand Pool::demand() const {
   demand.queued = queue_.size();
   demand.instances = places_.size();
   demand.starting = starting_;
+  demand.concurrency = concurrency_;
   demand.oldest_wait = parts_.loop.now() - queue_.front()->arrived;
   demand.run_time = run_time_;
   demand.start_time = start_time_;
@@ -125,6 +129,7 @@ io::Task<void> Pool::live(std::shared_ptr<Pool> pool, Place* place) {
 
 void Pool::ready(Place& place) {
   --starting_;
+  concurrency_ = place.instance->concurrency();
   auto phases = place.instance->start_phases();
   start_time_.add(phases.of_start());
   place.start_cost = microseconds(static_cast<std::int64_t>(start_time_.microseconds()));

@@ -103,6 +103,8 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   std::deque<runtime::Call*> queue_;
   std::uint32_t starting_ = 0;
   std::uint32_t busy_ = 0;
+  // Calls that an instance runs at a time: as the settings allow, until one has said what it does.
+  std::size_t concurrency_;
   bool retired_ = false;
   std::optional<Error> stopped_;  // why nothing is run any more
   io::Timer queue_timer_;

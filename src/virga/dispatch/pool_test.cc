@@ -247,6 +247,30 @@ TEST_F(PoolTest, DoesNotPrefetchWhereTheContractHasOneCallAtATime) {
   EXPECT_EQ(pool->busy(), 1u);
 }
 
+TEST_F(PoolTest, FillsInstancesThatRunSeveralAtATimeEvenlyAndNoFurther) {
+  maker.at_once = 3;
+  submit();
+  maker.newest().become_ready();
+  for (int i = 0; i < 4; ++i) submit();
+  turn_slowly(milliseconds(2000));
+  ASSERT_EQ(maker.living.size(), 2u) << "three run, two wait";
+  auto &first = *maker.living[0], &second = maker.newest();
+  EXPECT_EQ(first.calls.size(), 3u);
+  second.become_ready();
+  EXPECT_EQ(second.calls.size(), 2u);
+  first.answer();
+  first.answer();
+  submit();
+  EXPECT_EQ(first.calls.size(), 2u) << "the one with fewer gets it";
+  submit();
+  submit();
+  submit();
+  EXPECT_EQ(first.calls.size(), 3u);
+  EXPECT_EQ(second.calls.size(), 3u);
+  second.answer();
+  EXPECT_EQ(second.calls.size(), 3u) << "the one that waited";
+}
+
 TEST_F(PoolTest, VeryShortCallsGoAlongWithABusyInstanceAlthoughAnotherIsIdle) {
   start_many(2);
   // Until the mean of what was seen is short.

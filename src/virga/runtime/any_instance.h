@@ -58,9 +58,11 @@ class AnyInstance {
 
   // It may begin to end by itself at any time, and then takes no more calls.
   virtual State state() const = 0;
-  // Whether calls may be given while one runs. Known when it is Ready.
+  // Whether calls may be given while one runs, to wait in its socket. Known when it is Ready.
   virtual bool can_prefetch() const = 0;
-  // How long the call that runs has been running; 0 when none does.
+  // How many calls it runs at a time; above 1 it is never given more. Known when it is Ready.
+  virtual std::size_t concurrency() const = 0;
+  // How long the call that runs has been running, the oldest of several; 0 when none does.
   virtual SteadyTime::duration head_age(SteadyTime now) const = 0;
   // What the start took, by phase. Known when it is Ready.
   virtual model::Phases start_phases() const = 0;

@@ -98,6 +98,7 @@ std::string bind_body(const model::Version& version, const Runtime& runtime,
       {"log_group", log_group(version)},           {"log_stream", log_stream},
       {"runtime", version.config.runtime},         {"timeout_ms", version.config.timeout.count() * 1000},
   };
+  if (version.config.concurrency > 1) body["concurrency"] = version.config.concurrency;
   if (auto prepared = prepared_folder(version, runtime); !prepared.empty()) body["prepared"] = prepared;
   return boost::json::serialize(body);
 }

@@ -126,9 +126,8 @@ io::Task<Instance::End> Instance::run() {
     init_failure_->max_memory.count = peak_memory_;
     end.failure = std::move(init_failure_);
   }
-  end.unstarted.assign(in_flight_.begin(), in_flight_.end());
+  end.unstarted = in_flight_.take_all();
   end.is_uncertain = is_uncertain_;
-  in_flight_.clear();
   if (!idle_log_.empty()) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
   co_return end;
 }
@@ -221,18 +220,14 @@ void Instance::end_init() {
 
 void Instance::kill() {
   if (state_ != State::Ending) state_ = State::Ending;
+  is_killed_ = true;
   if (is_started_) sandboxes_.kill(sandbox_);
 }
 
 void Instance::give(Call& call) {
   auto now = loop_.clock().steady();
   auto deadline = unix_milliseconds(loop_.clock().wall()) + call.timeout.count();
-  auto number = first_number_ + in_flight_.size();
-  in_flight_.push_back(&call);
-  if (in_flight_.size() == 1) {
-    head_started_ = now;
-    call.started = now;
-  }
+  auto number = in_flight_.add(call, now);
   call.outcome.phases.queue = since(call.arrived, now);
   if (!timeout_.running()) timeout_.start(io::Deadline::at(now + call.timeout), [this] { check_timeout(); });
   if (speaks_frames_) {
@@ -243,29 +238,35 @@ void Instance::give(Call& call) {
 }
 
 void Instance::check_timeout() {
-  // Started once for a call and left alone when that one ends: it looks here who runs now.
-  if (in_flight_.empty() || state_ == State::Ending) return;
-  auto& head = *in_flight_.front();
-  auto due = head_started_ + head.timeout;
+  // Started once for a call and left alone when that one ends: it looks here who runs now. All calls have the same
+  // timeout, so the oldest is due first.
+  if (in_flight_.empty() || is_killed_ || said_last_) return;
+  auto& oldest = *in_flight_.oldest();
+  auto due = oldest.started + oldest.timeout;
   if (loop_.clock().steady() < due) {
     timeout_.start(io::Deadline::at(due), [this] { check_timeout(); });
     return;
   }
-  kill();
-  if (in_flight_.size() > 1) {
+  bool runs_several = in_flight_.limit() > 1;
+  if (!runs_several || in_flight_.size() == 1) kill();
+  if (!runs_several && in_flight_.size() > 1) {
     is_uncertain_ = true;
     return;
   }
-  auto seconds = static_cast<double>(head.timeout.count()) / 1000;
-  finish_head(model::Fault::TimedOut,
-              error_payload("Sandbox.Timedout", fmt::format("RequestId: {} Error: Task timed out after {:.2f} seconds",
-                                                            head.invocation.id.text(), seconds)));
+  auto seconds = static_cast<double>(oldest.timeout.count()) / 1000;
+  // One of several cannot be ended alone: the others go on to their own ends, and nothing more is given.
+  state_ = State::Ending;
+  answer(in_flight_.oldest_number(), model::Fault::TimedOut,
+         error_payload("Sandbox.Timedout", fmt::format("RequestId: {} Error: Task timed out after {:.2f} seconds",
+                                                       oldest.invocation.id.text(), seconds)));
+  if (!in_flight_.empty()) check_timeout();
 }
 
-void Instance::contract_ready(Speaker speaker) {
+void Instance::contract_ready(Speaker speaker, std::uint32_t concurrency) {
   if (state_ != State::Starting || said_ready_ || init_failure_) return;
   said_ready_ = true;
   speaks_frames_ = speaker == Speaker::Frames;
+  in_flight_.set_limit(std::clamp<std::size_t>(concurrency, 1, plan_.version->config.concurrency));
   initialized_.set();
 }
 
@@ -287,37 +288,38 @@ void Instance::fail_init(model::Fault fault, std::string payload) {
   initialized_.set();
 }
 
+bool Instance::is_answerable(std::uint64_t number) {
+  if (in_flight_.running(number) != nullptr) return true;
+  // Where one of several has timed out, its answer may still come.
+  bool may_be_late = in_flight_.limit() > 1 && state_ == State::Ending;
+  if (!may_be_late) contract_broken("an answer to another invocation than one that runs");
+  return false;
+}
+
 void Instance::contract_result(std::uint64_t number, std::string_view payload) {
-  if (in_flight_.empty() || number != first_number_) {
-    contract_broken("an answer to another invocation than the one that runs");
-    return;
-  }
+  if (!is_answerable(number)) return;
   if (payload.size() > kMaxResponse) {
-    finish_head(model::Fault::ResponseTooLarge,
-                error_payload("Function.ResponseSizeTooLarge",
-                              "Response payload size exceeded maximum allowed payload size (6291556 bytes)."));
+    answer(number, model::Fault::ResponseTooLarge,
+           error_payload("Function.ResponseSizeTooLarge",
+                         "Response payload size exceeded maximum allowed payload size (6291556 bytes)."));
     return;
   }
-  finish_head(model::Fault::None, payload);
+  answer(number, model::Fault::None, payload);
 }
 
 void Instance::contract_error(std::uint64_t number, std::string_view error_json) {
-  if (in_flight_.empty() || number != first_number_) {
-    contract_broken("an answer to another invocation than the one that runs");
-    return;
-  }
-  finish_head(model::Fault::Reported, error_json);
+  if (is_answerable(number)) answer(number, model::Fault::Reported, error_json);
 }
 
 void Instance::contract_log(std::uint64_t number, std::string_view lines) {
   auto now = loop_.now();
-  bool is_head = !in_flight_.empty() && number == first_number_;
-  intake_.add_lines(lines, now, is_head ? in_flight_.front()->log : idle_log_);
-  if (!is_head && state_ == State::Ready) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
+  auto* call = in_flight_.running(number);
+  intake_.add_lines(lines, now, call != nullptr ? call->log : idle_log_);
+  if (call == nullptr && state_ == State::Ready) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
 }
 
 void Instance::contract_last() {
-  said_last_ = true;
+  if (std::exchange(said_last_, true)) return;
   if (state_ == State::Ready) state_ = State::Ending;
   tasks_.add(kill_unless_it_exits());
 }
@@ -343,7 +345,7 @@ io::Task<void> Instance::kill_unless_it_exits() {
 void Instance::take_output(std::string_view bytes) {
   output_used_ = true;
   auto now = loop_.now();
-  intake_.add_bytes(bytes, now, in_flight_.empty() ? idle_log_ : in_flight_.front()->log);
+  intake_.add_bytes(bytes, now, in_flight_.empty() ? idle_log_ : in_flight_.oldest()->log);
   if (in_flight_.empty() && state_ == State::Ready && !idle_log_.empty()) {
     owner_.instance_logged(*this, std::exchange(idle_log_, {}));
   }
@@ -369,18 +371,17 @@ void Instance::drain_output() {
   }
 }
 
-void Instance::finish_head(model::Fault fault, std::string_view payload) {
+void Instance::answer(std::uint64_t number, model::Fault fault, std::string_view payload) {
   // What the process wrote before it answered lies in the pipe already. Processes that never use the pipe are not
   // asked.
   if (output_used_ || !speaks_frames_) drain_output();
-  auto& call = *in_flight_.front();
+  auto& call = *in_flight_.running(number);
   intake_.finish(loop_.now(), call.log);
-  in_flight_.pop_front();
-  ++first_number_;
   auto now = loop_.clock().steady();
+  in_flight_.remove(number, now);
   call.outcome.fault = fault;
   call.outcome.payload.assign(payload);
-  call.outcome.phases.run = since(head_started_, now);
+  call.outcome.phases.run = since(call.started, now);
   if (first_call_) {
     first_call_ = false;
     hold_ = Stems::Hold();
@@ -395,8 +396,8 @@ void Instance::finish_head(model::Fault fault, std::string_view payload) {
     call.outcome.cold_reason = cold_reason_;
     call.log.insert(0, std::exchange(idle_log_, {}));
   }
-  head_started_ = now;
-  if (!in_flight_.empty()) in_flight_.front()->started = now;
+  bool drains = in_flight_.limit() > 1 && state_ == State::Ending && !said_last_;
+  if (drains && in_flight_.empty()) kill();
   bool wants_exact = call.invocation.log_tail == model::LogTail::Wanted || (peak_memory_ == 0 && !sampling_);
   if (wants_exact && is_started_ && !exit_) {
     tasks_.add(finish_with_memory(call));
@@ -457,11 +458,16 @@ void Instance::process_ended(const sandbox::Ended& ended) {
   bool out_of_memory = ran_out_of_memory(ended);
   if (!was_ready_) {
     fail_init(out_of_memory ? model::Fault::OutOfMemory : model::Fault::InitFailed, exit_payload(nullptr));
-  } else if (in_flight_.size() > 1 && !said_last_) {
-    is_uncertain_ = true;
-  } else if (!in_flight_.empty() && !said_last_) {
-    auto* call = in_flight_.front();
-    finish_head(out_of_memory ? model::Fault::OutOfMemory : model::Fault::Exited, exit_payload(call));
+    return;
+  }
+  bool runs_several = in_flight_.limit() > 1;
+  // What one that runs a call at a time left behind its last answer, it had not begun.
+  if (said_last_ && !runs_several) return;
+  is_uncertain_ = in_flight_.size() > 1 && !runs_several;
+  if (is_uncertain_) return;
+  while (!in_flight_.empty()) {
+    answer(in_flight_.oldest_number(), out_of_memory ? model::Fault::OutOfMemory : model::Fault::Exited,
+           exit_payload(in_flight_.oldest()));
   }
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "virga/model/invocation.h"
 #include "virga/runtime/any_instance.h"
 #include "virga/runtime/call.h"
+#include "virga/runtime/calls_in_flight.h"
 #include "virga/runtime/contracts/frames_channel.h"
 #include "virga/runtime/contracts/runtime_api.h"
 #include "virga/runtime/contracts/sink.h"
@@ -39,15 +39,17 @@ class Instance final : public AnyInstance, public ContractSink {
   void kill() override;
 
   State state() const override { return state_; }
-  bool can_prefetch() const override { return speaks_frames_; }
+  bool can_prefetch() const override { return speaks_frames_ && in_flight_.limit() == 1; }
+  std::size_t concurrency() const override { return in_flight_.limit(); }
   SteadyTime::duration head_age(SteadyTime now) const override {
-    return in_flight_.empty() ? SteadyTime::duration::zero() : now - head_started_;
+    const auto* oldest = in_flight_.oldest();
+    return oldest == nullptr ? SteadyTime::duration::zero() : now - oldest->started;
   }
   model::Phases start_phases() const override { return start_phases_; }
   model::Bytes memory() const override { return memory_; }
 
  private:
-  void contract_ready(Speaker speaker) override;
+  void contract_ready(Speaker speaker, std::uint32_t concurrency) override;
   void contract_booted() override;
   void contract_init_error(std::string_view error_json) override;
   void contract_result(std::uint64_t number, std::string_view payload) override;
@@ -71,7 +73,10 @@ class Instance final : public AnyInstance, public ContractSink {
   void take_output(std::string_view bytes);
   void drain_output();
   void end_init();
-  void finish_head(model::Fault fault, std::string_view payload);
+  // Whether the call of this number runs; if not, the contract is broken, or the answer comes too late.
+  bool is_answerable(std::uint64_t number);
+  // Finishes the call of this number, which runs.
+  void answer(std::uint64_t number, model::Fault fault, std::string_view payload);
   void finish(Call& call);
   void check_timeout();
   void fail_init(model::Fault fault, std::string payload);
@@ -101,14 +106,13 @@ class Instance final : public AnyInstance, public ContractSink {
   std::optional<sandbox::Ended> exit_;
   std::optional<model::Outcome> init_failure_;
   bool is_started_ = false;    // the sandbox was made
+  bool is_killed_ = false;     // or will be, as soon as it is made
   bool is_uncertain_ = false;  // as End says it
   bool said_last_ = false;     // it begins nothing more
   bool said_ready_ = false;    // through its contract
   bool was_ready_ = false;     // and was taken for it
 
-  std::deque<Call*> in_flight_;     // the first one runs, the others wait in the socket
-  std::uint64_t first_number_ = 1;  // of in_flight_.front()
-  SteadyTime head_started_;
+  CallsInFlight in_flight_;
   io::Timer timeout_;
   io::Timer quota_timer_;
   bool quota_holds_ = false;  // the CPU quota of the function's settings

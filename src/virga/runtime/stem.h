@@ -42,7 +42,7 @@ class Stem final : public ContractSink {
 
  private:
   void contract_booted() override;
-  void contract_ready(Speaker) override { spoil(); }
+  void contract_ready(Speaker, std::uint32_t) override { spoil(); }
   void contract_init_error(std::string_view) override { spoil(); }
   void contract_result(std::uint64_t, std::string_view) override { spoil(); }
   void contract_error(std::uint64_t, std::string_view) override { spoil(); }

@@ -25,13 +25,13 @@ void MeanTime::add(std::chrono::microseconds time) {
 }
 
 bool wants_another(const Demand& demand) {
-  if (demand.starting >= kMaxStarting || demand.starting >= demand.queued) return false;
+  if (demand.starting >= kMaxStarting || demand.starting * demand.concurrency >= demand.queued) return false;
   if (demand.instances == demand.starting) return true;
   if (!demand.run_time.is_known()) return false;  // the first call still runs: its age will tell
   if (demand.oldest_wait < kPatience) return false;
   // The last one in the queue waits this long without another instance.
-  auto wait =
-      static_cast<double>(demand.queued) * demand.run_time.microseconds() / static_cast<double>(demand.instances);
+  auto wait = static_cast<double>(demand.queued) * demand.run_time.microseconds() /
+              static_cast<double>(demand.instances * demand.concurrency);
   return wait > demand.start_time.microseconds();
 }
 
@@ -41,6 +41,11 @@ std::size_t prefetch_depth(const MeanTime& run_time) {
 
 std::size_t burst_depth(const MeanTime& run_time) {
   return depth_within(kBurstMicroseconds, run_time);
+}
+
+std::size_t lineup_depth(std::size_t calls, std::size_t concurrency) {
+  if (calls == 0 || concurrency <= Lineup::kMaxDepth) return calls;
+  return 1 + (calls - 1) * (Lineup::kMaxDepth - 1) / (concurrency - 1);
 }
 
 bool is_telling(std::chrono::microseconds first_run) {

@@ -33,6 +33,7 @@ struct Demand {
   std::chrono::nanoseconds oldest_wait{};  // of the first call in the queue
   MeanTime run_time;                       // of a call
   MeanTime start_time;                     // of an instance
+  std::size_t concurrency = 1;             // calls that an instance runs at a time
 };
 
 // Whether one more start shortens the wait: the queue x run time / instances is longer than a start takes.
@@ -43,6 +44,10 @@ bool wants_another(const Demand& demand);
 std::size_t prefetch_depth(const MeanTime& run_time);
 // The same for calls so short that waking another process would cost more.
 std::size_t burst_depth(const MeanTime& run_time);
+
+// Where an instance with so many calls stands in the lineup: at their number, or, where it runs so many at a time that
+// the lineup has not that many places, in proportion. 0 only without any call.
+std::size_t lineup_depth(std::size_t calls, std::size_t concurrency);
 
 // Whether the run time of an instance's first call says something about the next ones: its code is not warm yet, unless
 // it is long because of what it does.

@@ -26,6 +26,19 @@ struct Case {
   bool wants;
 };
 
+TEST(Lineup, PlacesInstancesWithManyCallsInProportion) {
+  EXPECT_EQ(lineup_depth(0, 1), 0u);
+  EXPECT_EQ(lineup_depth(7, 1), 7u);
+  EXPECT_EQ(lineup_depth(31, 32), 31u);
+  EXPECT_EQ(lineup_depth(0, 1000), 0u);
+  EXPECT_EQ(lineup_depth(1, 1000), 1u);
+  EXPECT_EQ(lineup_depth(1000, 1000), Lineup::kMaxDepth);
+  for (std::size_t calls = 1; calls < 1600; ++calls) {
+    EXPECT_LE(lineup_depth(calls, 1600), lineup_depth(calls + 1, 1600));
+    EXPECT_GE(lineup_depth(calls, 1600), 1u);
+  }
+}
+
 TEST(Scaling, StartsAnotherInstanceWhenTheWaitIsLongerThanAStart) {
   const Case cases[] = {
       {"nothing waits", 0, 0, 0, milliseconds(0), milliseconds(50), milliseconds(100), false},

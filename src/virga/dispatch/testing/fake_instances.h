@@ -77,6 +77,7 @@ class FakeInstance final : public runtime::AnyInstance {
   std::deque<runtime::Call*> calls;  // given and not answered; the first one runs
   bool takes_several = true;
   bool is_killed = false;
+  std::size_t at_once = 1;
   model::Bytes peak_memory;
   model::Bytes resident;  // memory now
 
@@ -96,7 +97,8 @@ class FakeInstance final : public runtime::AnyInstance {
     finish_life();
   }
   State state() const override { return state_; }
-  bool can_prefetch() const override { return takes_several; }
+  bool can_prefetch() const override { return takes_several && at_once == 1; }
+  std::size_t concurrency() const override { return at_once; }
   SteadyTime::duration head_age(SteadyTime now) const override {
     return calls.empty() ? SteadyTime::duration::zero() : now - head_since_;
   }
@@ -132,13 +134,16 @@ class FakeInstances final : public InstanceMaker {
   std::unique_ptr<runtime::AnyInstance> make(const catalog::VersionPointer& version,
                                              runtime::InstanceOwner& owner) override {
     made.push_back(version->revision.text());
-    return std::make_unique<FakeInstance>(loop_, owner, living);
+    auto instance = std::make_unique<FakeInstance>(loop_, owner, living);
+    instance->at_once = at_once;
+    return instance;
   }
   FakeInstance& newest() { return *living.back(); }
 
   std::vector<FakeInstance*> living;
   std::vector<std::string> made;  // the revisions, in order
   std::optional<Error> missing;   // why none can be made
+  std::size_t at_once = 1;        // calls that those made from now on run at a time
 
  private:
   io::Loop& loop_;

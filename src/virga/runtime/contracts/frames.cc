@@ -1,6 +1,7 @@
 #include "virga/runtime/contracts/frames.h"
 
 #include <bit>
+#include <charconv>
 #include <cstring>
 
 namespace virga::runtime {
@@ -71,6 +72,14 @@ void append_invoke(std::string& out, std::uint64_t number, const model::Invocati
   append_number(out, static_cast<std::uint32_t>(client.size()));
   append_number(out, static_cast<std::uint32_t>(cognito.size()));
   out.append(id).append(arn).append(trace).append(tenant).append(client).append(cognito).append(invocation.payload);
+}
+
+std::optional<std::uint32_t> ready_concurrency(std::string_view body) {
+  if (body.empty()) return 1;
+  std::uint32_t number = 0;
+  auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), number);
+  if (error != std::errc() || end != body.data() + body.size() || number == 0) return std::nullopt;
+  return number;
 }
 
 Result<std::optional<Decoded>> decode_frame(std::string_view bytes) {

@@ -40,6 +40,9 @@ void append_frame(std::string& out, FrameType type, std::uint64_t invocation, st
 void append_invoke(std::string& out, std::uint64_t number, const model::Invocation& invocation,
                    std::int64_t deadline_unix_ms);
 
+// How many invocations a process runs at a time, out of the body of its READY; nullopt: it is malformed.
+std::optional<std::uint32_t> ready_concurrency(std::string_view body);
+
 // The first frame of `bytes` and how many bytes it took: nullopt while it is not whole. Errors: a size above
 // kMaxFrameBody, a type a process may not send, reserved bits that are set.
 struct Decoded {

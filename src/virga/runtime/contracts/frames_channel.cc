@@ -99,8 +99,12 @@ io::Task<void> FramesChannel::read() {
       if (frame.is_last) sink_->contract_last();
       switch (frame.type) {
         case FrameType::Ready:
-          sink_->contract_ready(ContractSink::Speaker::Frames);
-          break;
+          if (auto concurrency = ready_concurrency(frame.body)) {
+            sink_->contract_ready(ContractSink::Speaker::Frames, *concurrency);
+            break;
+          }
+          sink_->contract_broken("a READY whose body is no number of invocations");
+          co_return;
         case FrameType::Booted:
           sink_->contract_booted();
           break;

@@ -42,6 +42,14 @@ TEST(Frames, WaitsForAWholeFrame) {
   EXPECT_EQ(decoded.size, bytes.size() - 4);
 }
 
+TEST(Frames, ReadySaysHowManyRunAtATime) {
+  EXPECT_EQ(ready_concurrency(""), 1u);
+  EXPECT_EQ(ready_concurrency("64"), 64u);
+  for (const char* body : {"0", "-1", "6 ", " 6", "x", "4294967296", "1.5"}) {
+    EXPECT_EQ(ready_concurrency(body), std::nullopt) << body;
+  }
+}
+
 TEST(Frames, InvokeSaysWhetherItsTextIsAscii) {
   for (std::size_t size = 0; size < 20; ++size) {
     model::Invocation invocation;

@@ -121,7 +121,7 @@ io::Task<http::Response> RuntimeApi::next(const http::Request& request) {
   }
   bool first = state_ == State::Initializing;
   state_ = State::Ready;
-  if (first) sink_.contract_ready(ContractSink::Speaker::RuntimeApi);
+  if (first) sink_.contract_ready(ContractSink::Speaker::RuntimeApi, 1);
   auto changed = changed_;
   request.on_peer_gone([changed] { changed->set(); });
   while (!has_work_) {

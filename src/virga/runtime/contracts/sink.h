@@ -13,7 +13,8 @@ class ContractSink {
   virtual ~ContractSink() = default;
   // It is ready for invocations, and wants them in this form. Only the first one counts.
   enum class Speaker { Frames, RuntimeApi };
-  virtual void contract_ready(Speaker speaker) = 0;
+  // `concurrency`: how many of them it runs at a time; at least 1.
+  virtual void contract_ready(Speaker speaker, std::uint32_t concurrency) = 0;
   // Its runtime has booted, and its function is what comes next. At most once, and not every process says it.
   virtual void contract_booted() = 0;
   virtual void contract_init_error(std::string_view error_json) = 0;
