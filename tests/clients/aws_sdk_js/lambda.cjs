@@ -25,7 +25,7 @@ async function main() {
   const settings = {
     FunctionName, Runtime: 'nodejs20.x', Handler: 'index.handler', Role: 'arn:aws:iam::000000000000:role/any', Code: { ZipFile },
   };
-  await refused('CreateFunction', 'InvalidParameterValueException', 400, { ...settings, Runtime: 'java21' });
+  await refused('CreateFunction', 'InvalidParameterValueException', 400, { ...settings, Runtime: 'ruby3.3' });
   const made = await send('CreateFunction', { ...settings, Tags: { a: '1' } });
   assert.equal(made.$metadata.httpStatusCode, 201);
   await lambda.waitUntilFunctionActiveV2({ client, maxWaitTime: 20 }, { FunctionName });
