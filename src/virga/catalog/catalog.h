@@ -112,6 +112,9 @@ class Catalog {
   Result<VersionPointer> update_function(const model::FunctionName& name, const UpdateFunction& request);
   Result<VersionPointer> update_code(const model::FunctionName& name, const UpdateCode& request);
   Result<VersionPointer> update_config(const model::FunctionName& name, const UpdateConfig& request);
+  // Makes $LATEST what it was before its last change; what it was until now is kept, so a second time leads forward
+  // again. Conflict: there was none.
+  Result<RolledBack> roll_back(const model::FunctionName& name);
   // Answers the newest published version if code and settings are those of $LATEST.
   Result<VersionPointer> publish_version(const model::FunctionName& name, const PublishVersion& request = {});
   // Does not change the revision.

@@ -31,6 +31,7 @@ struct AttachmentKey {
 struct FunctionEntry {
   model::Function function;
   VersionPointer latest;                                             // never null
+  VersionPointer previous;                                           // what $LATEST was before; null: nothing else
   std::map<model::VersionNumber, VersionPointer> published;          // ascending; without $LATEST
   std::map<model::AliasName, model::Alias> aliases;                  // by name
   std::map<std::optional<model::AliasName>, model::UrlConfig> urls;  // nullopt: the one of $LATEST
@@ -54,6 +55,12 @@ template <typename T>
 struct Page {
   std::vector<T> items;
   std::string next_marker;
+};
+
+// $LATEST before and after it went back; `to` as it was when it was replaced.
+struct RolledBack {
+  VersionPointer from;
+  VersionPointer to;
 };
 
 // What a qualifier led to.

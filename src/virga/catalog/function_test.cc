@@ -275,5 +275,56 @@ TEST(Catalog, ChangesNothingIfTheStoreRefuses) {
   EXPECT_EQ(test.catalog->functions("", 10).items.size(), 1u);
 }
 
+// ---- going back ----
+
+TEST(Function, GoesBackToWhatItWasBeforeItsLastChangeAndForwardAgain) {
+  TestCatalog test;
+  auto first = test.create("hello");
+  expect_error(test.catalog->roll_back(kName), ErrorCode::Conflict, "there is nothing to go back to");
+  ASSERT_TRUE(
+      test.catalog->update_code(kName, {.package = test.package("second"), .architecture = {}, .revision = {}}));
+  auto second = test.catalog->function(kName).value()->latest;
+  auto done = test.catalog->roll_back(kName);
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->from, second);
+  EXPECT_EQ(done->to->package, first->package);
+  auto entry = test.catalog->function(kName).value();
+  EXPECT_EQ(entry->latest->package, first->package);
+  EXPECT_EQ(entry->latest->revision, first->revision) << "it is that very state";
+  ASSERT_TRUE(test.open());
+  ASSERT_TRUE(test.catalog->roll_back(kName)) << "and after a restart";
+  EXPECT_EQ(test.catalog->function(kName).value()->latest->package, second->package);
+}
+
+TEST(Function, AChangeThatChangesNothingLeavesWhatThereIsToGoBackTo) {
+  TestCatalog test;
+  auto first = test.create("hello");
+  ASSERT_TRUE(test.catalog->update_config(kName, set_description("newer")));
+  ASSERT_TRUE(test.catalog->update_config(kName, set_description("newer")));
+  ASSERT_TRUE(test.catalog->roll_back(kName));
+  EXPECT_EQ(test.catalog->function(kName).value()->latest->config.description, first->config.description);
+}
+
+TEST(Function, KeepsThePackageItMayGoBackTo) {
+  TestCatalog test;
+  auto first = test.create("hello");
+  ASSERT_TRUE(
+      test.catalog->update_code(kName, {.package = test.package("second"), .architecture = {}, .revision = {}}));
+  test.clock.turn(std::chrono::hours(2));
+  auto nobody = [](const model::PackageId&) { return false; };
+  EXPECT_EQ(test.catalog->collect_packages(test.clock.wall(), nobody).value(), 0u);
+  ASSERT_TRUE(test.catalog->update_code(kName, {.package = test.package("third"), .architecture = {}, .revision = {}}));
+  test.clock.turn(std::chrono::hours(2));
+  EXPECT_EQ(test.catalog->collect_packages(test.clock.wall(), nobody).value(), 1u);
+}
+
+TEST(Function, DeletingItDeletesWhatItWas) {
+  TestCatalog test;
+  (void)test.create("hello");
+  ASSERT_TRUE(test.catalog->update_config(kName, set_description("newer")));
+  ASSERT_TRUE(test.catalog->delete_function(kName));
+  ASSERT_TRUE(test.open()) << "no record is left over";
+}
+
 }  // namespace
 }  // namespace virga::catalog

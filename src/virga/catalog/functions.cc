@@ -167,6 +167,10 @@ Result<VersionPointer> Catalog::update_function(const model::FunctionName& name,
   latest.last_modified = state_->now();
   latest.update_status = UpdateStatus::Successful;
   latest.update_reason = {};
+  const model::Version& old = *edit.before->latest;
+  bool is_other =
+      latest.config != old.config || latest.package != old.package || latest.layer_packages != old.layer_packages;
+  if (is_other) edit.after->previous = edit.before->latest;
   edit.after->latest = std::make_shared<const model::Version>(std::move(latest));
   VersionPointer answer = edit.after->latest;
   if (request.publish == Publish::Yes) answer = publish(*state_, *edit.after, std::nullopt);
@@ -186,6 +190,25 @@ Result<VersionPointer> Catalog::update_code(const model::FunctionName& name, con
 Result<VersionPointer> Catalog::update_config(const model::FunctionName& name, const UpdateConfig& request) {
   return update_function(name,
                          {.package = {}, .architecture = {}, .change = request.change, .revision = request.revision});
+}
+
+Result<RolledBack> Catalog::roll_back(const model::FunctionName& name) {
+  std::lock_guard lock(state_->mutation_mutex);
+  VIRGA_TRY_ASSIGN(State::Edit edit, state_->edit(name));
+  VIRGA_TRY(check_settled(*edit.before->latest));
+  if (!edit.before->previous) {
+    return fail(
+        ErrorCode::Conflict,
+        fmt::format("{}: there is nothing to go back to, it was not changed since it was created", subject_of(name)));
+  }
+  RolledBack answer{edit.before->latest, edit.before->previous};
+  // The revision is the one it had: it names this very state, whose instances may still be there.
+  model::Version latest = *answer.to;
+  latest.last_modified = state_->now();
+  edit.after->latest = std::make_shared<const model::Version>(std::move(latest));
+  edit.after->previous = answer.from;
+  VIRGA_TRY(state_->replace(edit.before, std::move(edit.after)));
+  return answer;
 }
 
 Result<VersionPointer> Catalog::publish_version(const model::FunctionName& name, const PublishVersion& request) {

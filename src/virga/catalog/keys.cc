@@ -13,6 +13,10 @@ std::string version_key(const model::FunctionName& name, model::VersionNumber nu
   return fmt::format("{}version/{}/{:020}", kRoot, name.text(), number.number());
 }
 
+std::string previous_key(const model::FunctionName& name) {
+  return fmt::format("{}previous/{}", kRoot, name.text());
+}
+
 std::string alias_key(const model::FunctionName& name, const model::AliasName& alias) {
   return fmt::format("{}alias/{}/{}", kRoot, name.text(), alias.text());
 }

@@ -80,6 +80,7 @@ class Loader {
     std::string_view kind = parts[0];
     if (kind == "function" && parts.size() == 2) return add_function(record);
     if (kind == "version" && parts.size() == 3) return add_version(record);
+    if (kind == "previous" && parts.size() == 2) return add_previous(record);
     if (kind == "alias" && parts.size() == 3) return add_alias(record);
     if (kind == "url" && parts.size() == 3) return add_url(record);
     if (kind == "attachment" && parts.size() == 4) return add_attachment(parts, record);
@@ -109,6 +110,13 @@ class Loader {
       model::VersionNumber number = pointer->number;
       entry.published[number] = std::move(pointer);
     }
+    return {};
+  }
+  Result<> add_previous(const store::Record& record) {
+    VIRGA_TRY_ASSIGN(model::Version version, decode<model::Version>(record.value));
+    VIRGA_TRY(expect_key(previous_key(version.function), record));
+    FunctionEntry& entry = function(version.function.text());
+    entry.previous = std::make_shared<const model::Version>(std::move(version));
     return {};
   }
   Result<> add_alias(const store::Record& record) {
@@ -177,7 +185,8 @@ Result<> each_record(const store::Store& store, const std::function<Result<>(con
 }
 
 bool belongs_to_function(std::string_view kind) {
-  return kind == "function" || kind == "version" || kind == "alias" || kind == "url" || kind == "attachment";
+  return kind == "function" || kind == "version" || kind == "previous" || kind == "alias" || kind == "url" ||
+         kind == "attachment";
 }
 bool belongs_to_layer(std::string_view kind) {
   return kind == "layer" || kind == "layer-version";

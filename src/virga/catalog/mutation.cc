@@ -52,10 +52,12 @@ Result<store::Batch> difference(const model::FunctionName& name, const FunctionE
     if (before.latest != after.latest) {
       VIRGA_TRY(difference.put(version_key(name, model::VersionNumber()), *after.latest));
     }
+    if (before.previous != after.previous) VIRGA_TRY(difference.put(previous_key(name), *after.previous));
     if (!was_there) difference.remove(retired_key(name));
   } else {
     difference.remove(function_key(name));
     difference.remove(version_key(name, model::VersionNumber()));
+    if (before.previous) difference.remove(previous_key(name));
     if (before.next_version > 1) VIRGA_TRY(difference.put(retired_key(name), NumberRecord{before.next_version}));
   }
   VIRGA_TRY(difference.maps(

@@ -55,6 +55,7 @@ Result<std::size_t> Catalog::collect_packages(WallTime before,
   };
   for (const auto& [name, entry] : state_->functions) {
     use_version(*entry->latest);
+    if (entry->previous) use_version(*entry->previous);
     for (const auto& [number, version] : entry->published) use_version(*version);
   }
   for (const auto& [name, layer] : state_->layers) {

@@ -16,6 +16,8 @@ inline constexpr std::string_view kRoot = "catalog/";
 
 std::string function_key(const model::FunctionName& name);
 std::string version_key(const model::FunctionName& name, model::VersionNumber number);
+// What $LATEST was before its last change.
+std::string previous_key(const model::FunctionName& name);
 std::string alias_key(const model::FunctionName& name, const model::AliasName& alias);
 std::string url_key(const model::FunctionName& name, const std::optional<model::AliasName>& alias);
 std::string attachment_key(const model::FunctionName& name, const AttachmentKey& key);
