@@ -7,6 +7,9 @@
 #include "virga/dispatch/internal/later.h"
 #include "virga/dispatch/internal/memory_budget.h"
 #include "virga/dispatch/pool.h"
+#include "virga/dispatch/provisioned.h"
+#include "virga/dispatch/refusals.h"
+#include "virga/telemetry/log.h"
 
 namespace virga::dispatch {
 namespace {
@@ -47,44 +50,154 @@ struct Dispatcher::State {
   io::TaskGroup lives;  // of instances
   Later later;
   bool is_stopping = false;
+  std::shared_ptr<int> alive = std::make_shared<int>(0);  // for work that is posted, which may come after the end
   io::Timer care;
   catalog::Watch watch;
   // By the revision of the version: an update makes a new one. Shared with the lives of the pool's instances.
   std::unordered_map<std::string, std::shared_ptr<Pool>> pools;
 
+  // Between the versions of a function that provisioned concurrency names, by number.
+  static std::unordered_map<std::uint64_t, std::uint32_t> pins_of(const catalog::FunctionEntry& entry) {
+    std::unordered_map<std::uint64_t, std::uint32_t> pins;
+    for (const auto& [key, json] : entry.attachments) {
+      if (key.kind != kProvisionedKind) continue;
+      auto number = provisioned_version(entry, key.qualifier);
+      if (number) pins[number->number()] += read_provisioned(json).requested;
+    }
+    return pins;
+  }
+
+  void settle_pins(const catalog::FunctionPointer& entry) {
+    auto pins = pins_of(*entry);
+    for (const auto& [number, count] : pins) {
+      auto version = entry->version(model::VersionNumber(number));
+      if (version == nullptr) continue;
+      auto pool = pool_of(version);
+      if (pool) (*pool)->pin(count);
+    }
+    for (auto& [revision, pool] : pools) {
+      const auto& version = pool->version();
+      if (version.function == entry->function.name && !pins.contains(version.number.number())) pool->pin(0);
+    }
+  }
+
+  // What was pinned before this program started.
+  void settle_all_pins() {
+    std::string marker;
+    do {
+      auto page = parts.catalog.functions(marker, 1000);
+      for (const auto& entry : page.items) settle_pins(entry);
+      marker = std::move(page.next_marker);
+    } while (!marker.empty());
+  }
+
+  // The instances of a replaced version serve until one of the new version is ready.
+  void hand_over(const catalog::Change& change) {
+    if (!change.before || !change.after) return;
+    const auto& before = *change.before->latest;
+    const auto& after = change.after->latest;
+    if (before.revision == after->revision || !check_ready(*after)) return;
+    // Whoever goes back wants what is new to stop at once.
+    if (change.before->previous && change.before->previous->revision == after->revision) return;
+    auto old = pools.find(before.revision.text());
+    if (old == pools.end() || old->second->is_empty()) return;
+    auto keeps_old = old->second;
+    auto pool = pool_of(after);
+    if (pool) (*pool)->take_over(std::move(keeps_old));
+  }
+
+  bool make_room_for(Pool& poor) {
+    Pool* richest = nullptr;
+    model::Bytes most;
+    for (auto& [revision, pool] : pools) {
+      if (pool.get() == &poor) continue;
+      auto held = pool->held();
+      if (richest != nullptr && held.count <= most.count) continue;
+      richest = pool.get();
+      most = held;
+    }
+    if (richest == nullptr || !should_yield(most, richest->one(), poor.held(), poor.one())) return false;
+    return richest->yield_to(poor.shared_from_this());
+  }
+
+  Result<Admission::Place> admit(const catalog::Resolved& target, Admission::OfFunction& function,
+                                 model::InvocationKind kind) {
+    // The last places are for calls that somebody waits for.
+    if (kind == model::InvocationKind::Event && admission.is_nearly_full()) {
+      figures.count(Figures::Shed::Event);
+      return fail(refusal(ErrorCode::ResourceExhausted, kAccountConcurrency,
+                          "at most a tenth of the account's concurrency is free, and Event invocations leave it to "
+                          "calls that are waited for; raise it with: virga serve --concurrency N",
+                          std::chrono::seconds(1)));
+    }
+    return admission.admit(function, target.function->function.reserved_concurrency, parts.loop.now());
+  }
+
+  // Whether a call may run, as its function's tags say.
+  Result<> check_rates(const catalog::Resolved& target, const model::Invocation& invocation,
+                       Admission::OfFunction& function) {
+    function.guard.follow(target.function);
+    if (!function.guard.has_any()) return {};
+    return function.guard.check_rates(invocation.caller, parts.loop.now());
+  }
+
   Result<Pool*> pool_of(const catalog::VersionPointer& version) {
     auto found = pools.find(version->revision.text());
     if (found != pools.end()) return found->second.get();
     VIRGA_TRY(parts.maker.can_make(*version));
-    Pool::Parts pool_parts{parts.loop, parts.maker, budget, parts.logs, figures, lives, options.max_queue_wait};
+    Pool::Parts pool_parts{
+        parts.loop, parts.maker, budget, parts.logs, figures, lives, options.max_queue_wait, [this](Pool& poor) {
+          return make_room_for(poor);
+        }};
     auto pool = std::make_shared<Pool>(pool_parts, version, admission.of(version->function));
     // A call may come late, for a version that was replaced since it was looked up.
-    if (!is_current(*version)) pool->retire();
+    pool->set_duty(duty_of(*version));
     return pools.emplace(version->revision.text(), std::move(pool)).first->second.get();
   }
 
-  bool is_current(const model::Version& version) const {
+  Pool::Duty duty_of(const model::Version& version) const {
     auto entry = parts.catalog.function(version.function);
-    if (!entry) return false;
+    if (!entry) return Pool::Duty::Retired;
     auto current = (*entry)->version(version.number);
-    return current != nullptr && current->revision == version.revision;
+    if (current != nullptr && current->revision == version.revision) return Pool::Duty::Serving;
+    const auto& previous = (*entry)->previous;
+    return previous && previous->revision == version.revision ? Pool::Duty::Standby : Pool::Duty::Retired;
   }
 
-  // A version that the catalog no longer has, or has in another state, keeps no instance for calls to come.
-  void function_changed(const model::FunctionName& name) {
+  void settle_duties(const model::FunctionName& name) {
     for (auto& [revision, pool] : pools) {
-      if (pool->version().function == name && !is_current(pool->version())) pool->retire();
+      if (pool->version().function != name) continue;
+      pool->set_duty(pool->is_standing_in() ? Pool::Duty::Serving : duty_of(pool->version()));
     }
-    if (!parts.catalog.function(name)) {
-      figures.forget(name);
-      parts.logs.forget(name);
+  }
+
+  void function_changed(const catalog::Change& change) {
+    hand_over(change);
+    auto entry = parts.catalog.function(change.name);
+    if (entry) {
+      settle_pins(*entry);
+    } else {
+      for (auto& [revision, pool] : pools) {
+        if (pool->version().function == change.name) pool->pin(0);
+      }
+      figures.forget(change.name);
+      parts.logs.forget(change.name);
     }
+    settle_duties(change.name);
   }
 
   void take_care() {
-    budget.take_care(parts.loop.clock().steady());
-    std::erase_if(pools, [](const auto& entry) { return entry.second->is_retired() && entry.second->is_empty(); });
-    admission.sweep();
+    auto now = parts.loop.clock().steady();
+    budget.take_care(now);
+    for (auto& [revision, pool] : pools) {
+      pool->take_care();
+      // A stand-in that is no longer needed.
+      if (pool->duty() == Pool::Duty::Serving && !pool->is_standing_in()) pool->set_duty(duty_of(pool->version()));
+    }
+    std::erase_if(pools, [](const auto& entry) {
+      return entry.second->duty() != Pool::Duty::Serving && entry.second->is_empty();
+    });
+    admission.sweep(now);
     care.start(io::Deadline::in(parts.loop, kCareTime), [this] { take_care(); });
   }
 };
@@ -93,7 +206,10 @@ Dispatcher::Dispatcher(Parts parts, Options options) : state_(std::make_unique<S
   auto& state = *state_;
   state.watch = parts.catalog.watch([&state](const catalog::Change& change) {
     // Called on the thread of the mutation.
-    state.parts.loop.post([&state, name = change.name] { state.function_changed(name); });
+    state.parts.loop.post([&state, change] { state.function_changed(change); });
+  });
+  parts.loop.post([alive = std::weak_ptr<int>(state.alive), &state] {
+    if (!alive.expired()) state.settle_all_pins();
   });
   state.care.start(io::Deadline::in(parts.loop, kCareTime), [&state] { state.take_care(); });
   metrics::Registry& registry = parts.metrics;
@@ -115,37 +231,126 @@ Dispatcher::Dispatcher(Parts parts, Options options) : state_(std::make_unique<S
 Dispatcher::~Dispatcher() = default;
 
 io::Task<Result<model::Outcome>> Dispatcher::invoke(catalog::Resolved target, model::Invocation invocation) {
+  return run(std::move(target), std::move(invocation), Fallback::Allowed);
+}
+
+io::Task<Result<model::Outcome>> Dispatcher::run(catalog::Resolved target, model::Invocation invocation,
+                                                 Fallback fallback) {
   auto& state = *state_;
   if (state.is_stopping) co_return fail(stopping());
   VIRGA_CO_TRY(check_ready(*target.version));
   VIRGA_CO_TRY_ASSIGN(auto* pool, state.pool_of(target.version));
-  auto place = state.admission.admit(pool->admitted(), target.function->function.reserved_concurrency);
+  while (auto* other = pool->stand_in()) pool = other;
+  auto admitted = pool->admitted();
+  auto& guard = admitted->guard;
+  bool is_event = invocation.kind == model::InvocationKind::Event;
+  if (is_event) guard.follow(target.function);  // its rate was checked when it was taken
+  if (auto rated = is_event ? Result<>() : state.check_rates(target, invocation, *admitted); !rated) {
+    pool->cells().throttles->add();
+    co_return fail(std::move(rated).error());
+  }
+  auto now = state.parts.loop.now();
+  double threshold = guard.limits().breaker;
+  auto verdict = threshold > 0 ? guard.breaker.ask(now) : Breaker::Verdict::Run;
+  if (verdict == Breaker::Verdict::Refuse) {
+    pool->cells().breaker_refused->add();
+    auto why = guard.breaker_refusal(now);
+    if (fallback == Fallback::Refused || is_event) co_return fail(std::move(why));
+    auto task = fall_back(std::move(target), std::move(invocation), std::move(why));
+    auto answer = co_await std::move(task);
+    co_return answer;
+  }
+  auto place = state.admit(target, *admitted, invocation.kind);
   if (!place) {
     pool->cells().throttles->add();
+    if (threshold > 0) (void)guard.breaker.record(verdict, Breaker::Ended::NotRun, threshold, now);
     co_return fail(std::move(place).error());
   }
   runtime::Call call(state.parts.loop, std::move(invocation), target.version->config.timeout);
+  auto cells = pool->cells();
   pool->submit(call);
   auto done = co_await call.done.wait();
   (void)done;
+  if (!call.refusal) admitted->run_time.add(call.outcome.phases.run);
+  if (threshold > 0) {
+    auto ended = call.refusal                               ? Breaker::Ended::NotRun
+                 : call.outcome.fault == model::Fault::None ? Breaker::Ended::Well
+                                                            : Breaker::Ended::Failed;
+    if (guard.breaker.record(verdict, ended, threshold, state.parts.loop.now())) {
+      cells.breaker_opened->add();
+      log::warn("circuit breaker opened", {{"function", target.version->function},
+                                           {"failed", static_cast<std::uint64_t>(guard.breaker.failed())},
+                                           {"of", static_cast<std::uint64_t>(guard.breaker.ended())}});
+    }
+  }
   if (call.refusal) co_return fail(std::move(*call.refusal));
   co_return std::move(call.outcome);
 }
 
+io::Task<Result<model::Outcome>> Dispatcher::fall_back(catalog::Resolved target, model::Invocation invocation,
+                                                       Error refusal) {
+  auto& state = *state_;
+  const auto& name = target.version->function;
+  auto function = state.admission.of(name);
+  const auto& limits = function->guard.limits();
+  if (!limits.fallback_answer.empty()) {
+    state.figures.of(name).fallbacks->add();
+    model::Outcome outcome;
+    outcome.payload = limits.fallback_answer;
+    co_return outcome;
+  }
+  if (limits.fallback_function.empty()) co_return fail(std::move(refusal));
+  std::string_view wanted = limits.fallback_function;
+  auto colon = wanted.find(':');
+  auto qualifier = colon == std::string_view::npos ? std::string_view() : wanted.substr(colon + 1);
+  auto other = state.parts.catalog.resolve(model::FunctionName(std::string(wanted.substr(0, colon))), qualifier, 0.5);
+  if (!other) {
+    co_return fail(refusal.with_context("and its fallback is not there (" + other.error().message() + ")"));
+  }
+  state.figures.of(name).fallbacks->add();
+  auto task = run(std::move(*other), std::move(invocation), Fallback::Refused);
+  auto answer = co_await std::move(task);
+  co_return answer;
+}
+
 Result<> Dispatcher::invoke_later(catalog::Resolved target, model::Invocation invocation) {
   if (state_->is_stopping) return fail(stopping());
+  auto function = state_->admission.of(target.version->function);
+  if (auto rated = state_->check_rates(target, invocation, *function); !rated) {
+    state_->figures.of(target.version->function).throttles->add();
+    return fail(std::move(rated).error());
+  }
   return state_->later.add(std::move(target), std::move(invocation));
 }
 
 io::Task<void> Dispatcher::stop() {
   auto& state = *state_;
   state.is_stopping = true;
+  state.alive.reset();
   state.watch = catalog::Watch();
   state.care.cancel();
   for (auto& [revision, pool] : state.pools) pool->stop(stopping());
   co_await state.later.stop();
   auto lives = co_await state.lives.join();
   (void)lives;
+}
+
+io::Task<void> Dispatcher::taken_over(catalog::VersionPointer version) {
+  auto& state = *state_;
+  auto found = state.pools.find(version->revision.text());
+  if (found == state.pools.end()) co_return;
+  auto pool = found->second;
+  auto done = co_await pool->taken_over();
+  (void)done;
+  state.settle_duties(version->function);
+}
+
+ProvisionedCounts Dispatcher::provisioned(const model::Version& version) const {
+  auto found = state_->pools.find(version.revision.text());
+  if (found != state_->pools.end()) return found->second->provisioned();
+  ProvisionedCounts counts;
+  if (auto can = state_->parts.maker.can_make(version); !can) counts.failure = can.error().message();
+  return counts;
 }
 
 InstanceCounts Dispatcher::instances() const {

@@ -39,9 +39,16 @@ class Dispatcher final : public Invoker {
   // Ends all instances and answers what waits with Unavailable.
   io::Task<void> stop();
 
+  io::Task<void> taken_over(catalog::VersionPointer version) override;
   InstanceCounts instances() const override;
+  ProvisionedCounts provisioned(const model::Version& version) const override;
 
  private:
+  enum class Fallback { Allowed, Refused };
+  io::Task<Result<model::Outcome>> run(catalog::Resolved target, model::Invocation invocation, Fallback fallback);
+  // What the function answers while its circuit breaker is open.
+  io::Task<Result<model::Outcome>> fall_back(catalog::Resolved target, model::Invocation invocation, Error refusal);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "virga/catalog/testing/test_catalog.h"
+#include "virga/dispatch/provisioned.h"
 #include "virga/dispatch/testing/fake_instances.h"
 #include "virga/io/task_group.h"
 
@@ -88,6 +89,31 @@ class DispatcherTest : public ::testing::Test {
     return answer;
   }
   Answer& call(const std::string& name = "hello") { return call(resolve(name)); }
+  void tag(const std::string& name, const std::map<std::string, std::string>& tags) {
+    ASSERT_TRUE(catalog.catalog->tag_function(model::FunctionName(name), tags));
+    settle();
+  }
+  void fail_calls(const std::string& name, int count) {
+    for (int i = 0; i < count; ++i) {
+      call(name);
+      if (maker.newest().state() == FakeInstance::State::Starting) maker.newest().become_ready();
+      maker.newest().answer(milliseconds(1), model::Fault::Reported);
+      settle();
+    }
+  }
+  // Of version 1, which is published for it; nothing: takes it away.
+  void provision(const std::string& name, std::optional<std::uint32_t> count) {
+    ASSERT_TRUE(catalog.catalog->publish_version(model::FunctionName(name)));
+    std::optional<std::string> json;
+    if (count) json = write_provisioned({*count, {}});
+    ASSERT_TRUE(catalog.catalog->attach(model::FunctionName(name), {std::string(kProvisionedKind), "1"}, json));
+    settle();
+  }
+  io::Task<void> wait_until_taken_over(bool& is_taken_over) {
+    auto version = resolve("hello").version;
+    co_await dispatcher->taken_over(version);
+    is_taken_over = true;
+  }
   // Answers all that runs, instances that start included, until nothing waits.
   void answer_all() {
     for (int i = 0; i < 100 && callers.size() > 0; ++i) {
@@ -231,12 +257,13 @@ TEST_F(DispatcherTest, AnUpdateMovesCallsToANewPoolAndFailsNone) {
     EXPECT_TRUE(answer->outcome);
   }
   turn(seconds(6));
-  EXPECT_EQ(dispatcher->instances().idle, 1u) << "the old version keeps none";
+  EXPECT_EQ(dispatcher->instances().idle, 2u) << "one of the old version stays for a rollback";
   EXPECT_EQ(maker.made.back(), resolve("hello").version->revision.text());
 }
 
 TEST_F(DispatcherTest, ACallOfAVersionThatIsGoneIsRunAndLeavesNoInstance) {
   auto old_target = resolve("hello");
+  update("hello");
   update("hello");
   auto& late = call(old_target);
   answer_all();
@@ -346,6 +373,175 @@ TEST_F(DispatcherTest, EndsInstancesThatAreIdleForLong) {
   EXPECT_EQ(dispatcher->instances().idle, 1u);
   turn(minutes(2));
   EXPECT_EQ(dispatcher->instances().idle, 0u);
+}
+
+// ---- deploys and rollbacks ----
+
+TEST_F(DispatcherTest, TheOldVersionServesUntilTheNewOneIsReady) {
+  auto& before = call();
+  answer_all();
+  ASSERT_TRUE(before.outcome);
+  auto& old_instance = maker.newest();
+  update("hello");
+  ASSERT_EQ(maker.living.size(), 2u) << "one of the new version starts at once";
+  call();
+  ASSERT_EQ(old_instance.calls.size(), 1u);
+  bool is_taken_over = false;
+  callers.add(wait_until_taken_over(is_taken_over));
+  settle();
+  EXPECT_FALSE(is_taken_over);
+  auto& new_instance = maker.newest();
+  new_instance.become_ready();
+  settle();
+  EXPECT_TRUE(is_taken_over);
+  call();
+  EXPECT_EQ(new_instance.calls.size(), 1u);
+  answer_all();
+}
+
+TEST_F(DispatcherTest, ANewVersionThatDoesNotStartServesNevertheless) {
+  call();
+  answer_all();
+  update("hello");
+  maker.newest().fail_to_load("{}");
+  settle();
+  call();
+  EXPECT_EQ(maker.made.back(), resolve("hello").version->revision.text());
+  answer_all();
+}
+
+TEST_F(DispatcherTest, ARollbackIsServedByAnInstanceThatWasKept) {
+  call();
+  answer_all();
+  auto& first_instance = maker.newest();
+  update("hello");
+  maker.newest().become_ready();
+  settle();
+  call();
+  answer_all();
+  auto made = maker.made.size();
+  ASSERT_TRUE(catalog.catalog->roll_back(model::FunctionName("hello")));
+  settle();
+  call();
+  EXPECT_EQ(first_instance.calls.size(), 1u) << "warm, and at once";
+  answer_all();
+  EXPECT_EQ(maker.made.size(), made);
+}
+
+// ---- limits of a function ----
+
+TEST_F(DispatcherTest, HoldsAFunctionToTheRateOfItsTags) {
+  tag("hello", {{"virga:rate", "2"}});
+  call();
+  call();
+  auto& third = call();
+  ASSERT_TRUE(third.is_there);
+  EXPECT_THAT(third.outcome.error().message(), StartsWith("FunctionInvocationRateLimitExceeded: "));
+  EXPECT_THAT(registry->expose(), HasSubstr("virga_throttles_total{function=\"hello\"} 1"));
+  EXPECT_FALSE(dispatcher->invoke_later(resolve("hello"), {}));
+  answer_all();
+  turn(milliseconds(500));
+  EXPECT_FALSE(call().is_there);
+  answer_all();
+}
+
+TEST_F(DispatcherTest, AnOpenBreakerAnswersWithTheFallback) {
+  tag("hello", {{"virga:breaker", "50%"}});
+  fail_calls("hello", 10);
+  auto& refused = call();
+  ASSERT_TRUE(refused.is_there);
+  ASSERT_FALSE(refused.outcome);
+  EXPECT_EQ(refused.outcome.error().code(), ErrorCode::Unavailable);
+  EXPECT_THAT(refused.outcome.error().message(),
+              AllOf(StartsWith("CircuitBreakerOpen: 'hello' failed in 10 of 10 calls"), HasSubstr("50%")));
+  tag("hello", {{"virga:fallback", "{\"statusCode\":503}"}});
+  auto& fixed = call();
+  ASSERT_TRUE(fixed.is_there);
+  EXPECT_EQ(fixed.outcome->payload, "{\"statusCode\":503}");
+  tag("hello", {{"virga:fallback", "other"}});
+  auto& other = call(resolve("hello"), "7");
+  answer_all();
+  ASSERT_TRUE(other.is_there);
+  EXPECT_EQ(other.outcome->payload, "7");
+  EXPECT_EQ(maker.made.back(), resolve("other").version->revision.text());
+  EXPECT_THAT(registry->expose(), AllOf(HasSubstr("virga_breaker_opened_total{function=\"hello\"} 1"),
+                                        HasSubstr("virga_breaker_refused_total{function=\"hello\"} 3"),
+                                        HasSubstr("virga_breaker_fallbacks_total{function=\"hello\"} 2")));
+  turn(seconds(1));
+  call();
+  answer_all();
+  EXPECT_TRUE(answers.back()->outcome) << "a trial";
+}
+
+TEST_F(DispatcherTest, EventInvocationsLeaveTheLastPlacesToCallsThatAreWaitedFor) {
+  Options options;
+  options.account_concurrency = 10;
+  make(options);
+  for (int i = 0; i < 9; ++i) call("other");
+  ASSERT_TRUE(dispatcher->invoke_later(resolve("hello"), {}));
+  settle();
+  EXPECT_FALSE(call("hello").is_there);
+  EXPECT_THAT(registry->expose(), HasSubstr("virga_shed_total{reason=\"event\"} 1"));
+  answer_all();
+  for (int second = 0; second < 5; ++second) turn(seconds(1));
+  for (auto* instance : std::vector<FakeInstance*>(maker.living)) {
+    while (!instance->calls.empty()) instance->answer();
+  }
+  settle();
+  EXPECT_THAT(registry->expose(), HasSubstr("virga_invocations_total{function=\"hello\"} 2")) << "and run later";
+}
+
+// ---- provisioned concurrency ----
+
+TEST_F(DispatcherTest, KeepsProvisionedInstancesReadyWhateverElseNeedsTheRoom) {
+  Options options;
+  options.max_instances = 3;
+  make(options);
+  provision("hello", 2);
+  ASSERT_EQ(maker.living.size(), 2u) << "at once, without a call";
+  auto version = catalog.catalog->function(model::FunctionName("hello")).value()->version(model::VersionNumber(1));
+  EXPECT_EQ(dispatcher->provisioned(*version).allocated, 2u);
+  EXPECT_EQ(dispatcher->provisioned(*version).available, 0u);
+  for (auto* instance : maker.living) instance->become_ready();
+  EXPECT_EQ(dispatcher->provisioned(*version).available, 2u);
+  call("other");
+  answer_all();
+  call("hello");
+  answer_all();
+  turn(minutes(61));
+  EXPECT_EQ(dispatcher->provisioned(*version).available, 2u) << "neither evicted nor too old";
+
+  maker.living[0]->leave();
+  settle();
+  EXPECT_EQ(dispatcher->provisioned(*version).allocated, 2u) << "one that ends is started again";
+  for (auto* instance : std::vector<FakeInstance*>(maker.living)) {
+    if (instance->state() == FakeInstance::State::Starting) instance->become_ready();
+  }
+  provision("hello", std::nullopt);
+  turn(minutes(61));
+  turn(seconds(6));
+  EXPECT_TRUE(maker.living.empty());
+}
+
+TEST_F(DispatcherTest, StartsWhatWasProvisionedBeforeItself) {
+  provision("hello", 1);
+  make({});
+  settle();
+  ASSERT_EQ(maker.living.size(), 1u);
+}
+
+TEST_F(DispatcherTest, SaysWhyProvisionedInstancesDoNotStartAndTriesAgain) {
+  provision("hello", 1);
+  auto version = catalog.catalog->function(model::FunctionName("hello")).value()->version(model::VersionNumber(1));
+  maker.newest().fail_to_load("broken");
+  settle();
+  EXPECT_EQ(dispatcher->provisioned(*version).failure, "broken");
+  EXPECT_TRUE(maker.living.empty());
+  turn(seconds(6));
+  ASSERT_EQ(maker.living.size(), 1u);
+  maker.newest().become_ready();
+  EXPECT_EQ(dispatcher->provisioned(*version).failure, "");
+  EXPECT_EQ(dispatcher->provisioned(*version).available, 1u);
 }
 
 }  // namespace

@@ -18,6 +18,9 @@ class Figures {
   struct OfFunction {
     std::shared_ptr<metrics::Counter> invocations;
     std::shared_ptr<metrics::Counter> throttles;
+    std::shared_ptr<metrics::Counter> breaker_opened;
+    std::shared_ptr<metrics::Counter> breaker_refused;
+    std::shared_ptr<metrics::Counter> fallbacks;
   };
   OfFunction of(const model::FunctionName& function);
   void forget(const model::FunctionName& function);
@@ -25,11 +28,19 @@ class Figures {
   void count(const OfFunction& cells, const model::FunctionName& function, const model::Outcome& outcome);
   void count_retry() { requeued_.add(); }
 
+  // A call that was refused at once because of how long it would have waited.
+  enum class Shed {
+    Event,  // an Event invocation, which is tried again later
+    Wait,   // one that would have waited longer than the queue's bound
+  };
+  void count(Shed shed) { shed_[static_cast<std::size_t>(shed)]->add(); }
+
   // Why an idle instance was ended.
   enum class Eviction {
     Room,    // another one was to be started
     Growth,  // the instances had grown beyond the memory budget
     Idle,    // it had nothing to do for long
+    Share,   // another function has fewer, and there was no room
   };
   void count(Eviction eviction) { evictions_[static_cast<std::size_t>(eviction)]->add(); }
 
@@ -37,9 +48,13 @@ class Figures {
   metrics::Family<metrics::Counter>& invocations_;
   metrics::Family<metrics::Counter>& errors_;
   metrics::Family<metrics::Counter>& throttles_;
+  metrics::Family<metrics::Counter>& breaker_opened_;
+  metrics::Family<metrics::Counter>& breaker_refused_;
+  metrics::Family<metrics::Counter>& fallbacks_;
   metrics::Counter& requeued_;
   metrics::Counter& cold_starts_;
-  std::array<std::shared_ptr<metrics::Counter>, 3> evictions_;  // by Eviction
+  std::array<std::shared_ptr<metrics::Counter>, 4> evictions_;  // by Eviction
+  std::array<std::shared_ptr<metrics::Counter>, 2> shed_;       // by Shed
   std::shared_ptr<metrics::Histogram> queue_;
   std::shared_ptr<metrics::Histogram> start_;
   std::shared_ptr<metrics::Histogram> attach_;

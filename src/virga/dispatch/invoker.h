@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "virga/base/result.h"
 #include "virga/catalog/entries.h"
@@ -15,22 +16,35 @@ struct InstanceCounts {
   std::uint32_t busy = 0;
 };
 
+// Of the instances that provisioned concurrency keeps ready for a version.
+struct ProvisionedCounts {
+  std::uint32_t allocated = 0;  // started or starting
+  std::uint32_t available = 0;  // ready
+  std::string failure;          // why the last start failed; "" if it did not
+};
+
 // Whoever runs invocations: the Dispatcher, or a fake in the tests of those who call it. One loop.
 class Invoker {
  public:
   virtual ~Invoker() = default;
 
   // Runs it and gives how it ended. Errors are refusals, before anything ran:
-  //   ResourceExhausted  a concurrency limit is reached; the message names it, its value and what changes it
+  //   ResourceExhausted  a concurrency or rate limit is reached; the message is as refusals.h has it
   //   Conflict           the version is not ready yet (Pending) or failed to deploy
-  //   Unavailable        it waited too long for an instance, the runtime's interpreter is missing, or Virga is stopping
+  //   Unavailable        it waited too long for an instance or would, the function's circuit breaker is open (both as
+  //                      refusals.h has it), the runtime's interpreter is missing, or Virga is stopping
   virtual io::Task<Result<model::Outcome>> invoke(catalog::Resolved target, model::Invocation invocation) = 0;
 
   // Runs it later, once, without an answer: Event invocations. Kept in memory until the durable queue comes.
   // ResourceExhausted when too many wait.
   virtual Result<> invoke_later(catalog::Resolved target, model::Invocation invocation) = 0;
 
+  // Ends when calls of this version, which has just become the function's $LATEST, go to its own instances. Until then
+  // the one it replaced runs them, if it has instances.
+  virtual io::Task<void> taken_over(catalog::VersionPointer version) = 0;
+
   virtual InstanceCounts instances() const = 0;
+  virtual ProvisionedCounts provisioned(const model::Version& version) const = 0;
 };
 
 }  // namespace virga::dispatch

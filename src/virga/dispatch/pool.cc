@@ -1,7 +1,9 @@
 #include "virga/dispatch/pool.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "virga/dispatch/refusals.h"
 #include "virga/telemetry/log.h"
 
 namespace virga::dispatch {
@@ -11,6 +13,12 @@ using std::chrono::microseconds;
 
 // How long a version whose instance died or hung under several calls gets them one at a time.
 constexpr std::chrono::seconds kDistrust{60};
+// Between two tries to start an instance for which there is no room.
+constexpr std::chrono::milliseconds kNoRoomPause{10};
+// What ran a call within this time is in use: a pool that has more does not take its room when it idles for a moment.
+constexpr std::chrono::seconds kRecently{10};
+// How long an Event invocation may be expected to wait here: it waits better where nobody else does.
+constexpr std::chrono::milliseconds kMaxEventWait{1000};
 
 }  // namespace
 
@@ -20,15 +28,37 @@ Pool::Pool(Parts parts, catalog::VersionPointer version, std::shared_ptr<Admissi
       cells_(parts.figures.of(version_->function)),
       admitted_(std::move(admitted)),
       concurrency_(version_->config.concurrency),
-      queue_timer_(parts.loop) {}
+      taken_over_(parts.loop),
+      queue_timer_(parts.loop) {
+  taken_over_.set();
+}
 
 void Pool::submit(runtime::Call& call) {
   if (stopped_) {
     refuse(call, *stopped_);
     return;
   }
+  if (auto why = too_long(call)) {
+    refuse(call, std::move(*why));
+    return;
+  }
   queue_.push_back(&call);
   pump();
+}
+
+std::optional<Error> Pool::too_long(const runtime::Call& call) const {
+  if (!is_full_ || queue_.empty() || starting_ > 0 || !run_time_.is_known()) return std::nullopt;
+  auto wait = expected_wait(demand());
+  bool is_event = call.invocation.kind == model::InvocationKind::Event;
+  auto most = is_event ? std::min(kMaxEventWait, parts_.max_queue_wait) : parts_.max_queue_wait;
+  if (wait <= most) return std::nullopt;
+  parts_.figures.count(is_event ? Figures::Shed::Event : Figures::Shed::Wait);
+  return refusal(ErrorCode::Unavailable, kQueueTooLong,
+                 std::to_string(queue_.size()) + " calls of '" + version_->function.text() + "' wait for its " +
+                     std::to_string(places_.size()) + " instances, and memory for more is short: this one would wait " +
+                     std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()) + " s, allowed are " +
+                     std::to_string(most.count()) + " ms; raise the memory with: virga serve --memory-budget SIZE",
+                 wait - most);
 }
 
 Lineup::Member* Pool::next_in_line() const {
@@ -62,7 +92,8 @@ void Pool::lend(Place& place, runtime::Call& call) {
 void Pool::line_up(Place& place) {
   auto concurrency = place.instance->concurrency();
   bool has_room = place.calls == 0 || place.calls < concurrency || place.instance->can_prefetch();
-  if (has_room && place.instance->state() == runtime::AnyInstance::State::Ready) {
+  bool takes_calls = !place.is_leaving && place.instance->state() == runtime::AnyInstance::State::Ready;
+  if (takes_calls && has_room) {
     lineup_.put(place, lineup_depth(place.calls, concurrency));
   } else {
     lineup_.remove(place);
@@ -89,13 +120,73 @@ void Pool::pump() {
     lend(*place, *call);
   }
   while (!queue_.empty() && wants_another(demand())) {
-    if (!start_one()) break;
+    if (!make_room_and_start()) break;
   }
   if (!queue_.empty()) {
     watch_queue();
-  } else if (retired_) {
-    end_idle();
+    return;
   }
+  is_full_ = false;
+  trim();
+}
+
+bool Pool::make_room_and_start() {
+  if (is_full_ && parts_.loop.now() < next_try_) return false;
+  if (start_one(Reach::Fair)) return true;
+  is_full_ = true;
+  next_try_ = parts_.loop.now() + kNoRoomPause;
+  if (parts_.ask_others && parts_.ask_others(*this)) return false;
+  // Nobody has more than it needs to give: whoever has none comes before whoever has nothing to do.
+  return places_.empty() && start_one(Reach::All);
+}
+
+bool Pool::may_take(const Kept& victim, const Kept& asking, SteadyTime now) {
+  if (now - victim.since >= kRecently) return true;
+  return static_cast<const Place&>(victim).pool.held().count > static_cast<const Place&>(asking).pool.held().count;
+}
+
+model::Bytes Pool::one() const {
+  return memory_.count != 0 ? memory_ : std::min(version_->config.memory, parts_.budget.typical_memory());
+}
+
+model::Bytes Pool::held() const {
+  return {(places_.size() - leaving_) * one().count};
+}
+
+bool Pool::yield_to(const std::shared_ptr<Pool>& heir) {
+  // The one with the fewest calls to do and, among those, whose call runs for longest.
+  Place* chosen = nullptr;
+  auto now = parts_.loop.now();
+  for (auto& place : places_) {
+    if (place->is_leaving || place->is_pinned) continue;
+    if (place->instance->state() != runtime::AnyInstance::State::Ready) continue;
+    bool is_better =
+        chosen == nullptr || place->calls < chosen->calls ||
+        (place->calls == chosen->calls && place->instance->head_age(now) > chosen->instance->head_age(now));
+    if (is_better) chosen = place.get();
+  }
+  if (chosen == nullptr) return false;
+  chosen->is_leaving = true;
+  ++leaving_;
+  chosen->heir = heir;
+  lineup_.remove(*chosen);
+  if (chosen->calls == 0) leave(*chosen);
+  return true;
+}
+
+void Pool::inherit() {
+  next_try_ = {};
+  pump();
+}
+
+bool Pool::leave(Place& place) {
+  if (!place.is_leaving || place.calls > 0) return false;
+  auto heir = std::exchange(place.heir, {}).lock();
+  parts_.figures.count(Figures::Eviction::Share);
+  end(place);
+  // Before this pool, which would take the room again.
+  if (heir) heir->inherit();
+  return true;
 }
 
 Demand Pool::demand() const {
@@ -110,14 +201,16 @@ Demand Pool::demand() const {
   return demand;
 }
 
-bool Pool::start_one() {
+bool Pool::start_one(Reach reach) {
   auto made = std::make_unique<Place>(*this);
   auto& place = *made;
-  place.memory = memory_.count != 0 ? memory_ : std::min(version_->config.memory, parts_.budget.typical_memory());
-  if (!parts_.budget.admit(place, parts_.loop.now())) return false;
+  place.memory = one();
+  auto may_take = reach == Reach::Fair ? &Pool::may_take : nullptr;
+  if (!parts_.budget.admit(place, parts_.loop.now(), may_take)) return false;
   places_.push_back(std::move(made));
   place.instance = parts_.maker.make(version_, place);
   ++starting_;
+  is_full_ = false;
   parts_.lives.add(live(shared_from_this(), &place));
   return true;
 }
@@ -133,9 +226,16 @@ void Pool::ready(Place& place) {
   auto phases = place.instance->start_phases();
   start_time_.add(phases.of_start());
   place.start_cost = microseconds(static_cast<std::int64_t>(start_time_.microseconds()));
-  parts_.budget.set_idle(place, parts_.loop.now());
+  set_idle(place);
   line_up(place);
+  stop_waiting_for_start();
+  if (place.is_pinned) pin_failure_.clear();
+  settle_pins();
   pump();
+}
+
+void Pool::set_idle(Place& place) {
+  if (!place.is_pinned) parts_.budget.set_idle(place, parts_.loop.now());
 }
 
 void Pool::finished(Place& place, runtime::Call& call) {
@@ -147,12 +247,12 @@ void Pool::finished(Place& place, runtime::Call& call) {
   }
   if (--place.calls == 0) {
     --busy_;
-    parts_.budget.set_idle(place, parts_.loop.now());
+    set_idle(place);
   }
   record(call);
   call.done.set();
-  line_up(place);
-  if (!queue_.empty() || retired_) pump();
+  if (!leave(place)) line_up(place);
+  if (!queue_.empty() || duty_ != Duty::Serving) pump();
 }
 
 void Pool::logged(std::string lines) {
@@ -168,6 +268,12 @@ void Pool::ended(Place& place, runtime::AnyInstance::End end) {
   if (place.calls > 0) --busy_;
   lineup_.remove(place);
   parts_.budget.leave(place);
+  auto heir = place.heir.lock();
+  if (place.is_leaving) --leaving_;
+  if (place.is_pinned && !end.was_ready) {
+    pin_failure_ = end.refusal ? end.refusal->message() : end.failure ? end.failure->payload : "its instance ended";
+    pins_rest_ = true;
+  }
   std::erase_if(places_, [&place](const auto& owned) { return owned.get() == &place; });
   if (end.is_uncertain) no_prefetch_until_ = parts_.loop.clock().steady() + kDistrust;
   for (auto call = end.unstarted.rbegin(); call != end.unstarted.rend(); ++call) {
@@ -187,6 +293,9 @@ void Pool::ended(Place& place, runtime::AnyInstance::End end) {
     });
     if (!others_serve) answer_waiting(end);
   }
+  if (!end.was_ready && starting_ == 0) stop_waiting_for_start();
+  if (heir) heir->inherit();
+  settle_pins();
   pump();
 }
 
@@ -252,8 +361,10 @@ void Pool::look_at_queue() {
   while (!queue_.empty() && queue_.front()->arrived + parts_.max_queue_wait <= now) {
     auto* call = queue_.front();
     queue_.pop_front();
-    refuse(*call, Error(ErrorCode::Unavailable, "no instance of '" + version_->function.text() + "' was free within " +
-                                                    std::to_string(parts_.max_queue_wait.count()) + " ms"));
+    refuse(*call, refusal(ErrorCode::Unavailable, kQueueTooLong,
+                          "no instance of '" + version_->function.text() + "' was free within " +
+                              std::to_string(parts_.max_queue_wait.count()) + " ms",
+                          microseconds(static_cast<std::int64_t>(run_time_.microseconds()))));
   }
   // A call that runs for long has no outcome yet to learn from: its age so far counts.
   learn_from_running(now);
@@ -267,19 +378,87 @@ void Pool::learn_from_running(SteadyTime now) {
   }
 }
 
-void Pool::retire() {
-  retired_ = true;
-  end_idle();
+void Pool::set_duty(Duty duty) {
+  duty_ = duty;
+  trim();
+}
+
+void Pool::trim() {
+  if (duty_ == Duty::Serving) return;
+  std::uint32_t kept = duty_ == Duty::Standby ? 1 : 0;
+  while (lineup_.idle_count() > kept) end(static_cast<Place&>(*lineup_.idle()));
+}
+
+void Pool::take_over(std::shared_ptr<Pool> old) {
+  if (stopped_ || stand_in_ || !places_.empty() || !start_one()) return;
+  ++old->standing_in_for_;
+  stand_in_ = std::move(old);
+  taken_over_.reset();
+}
+
+void Pool::stop_waiting_for_start() {
+  if (!stand_in_) return;
+  --stand_in_->standing_in_for_;
+  stand_in_.reset();
+  taken_over_.set();
+}
+
+void Pool::pin(std::uint32_t count) {
+  pins_ = count;
+  pins_rest_ = false;
+  if (count == 0) pin_failure_.clear();
+  settle_pins();
+}
+
+void Pool::take_care() {
+  pins_rest_ = false;
+  settle_pins();
+}
+
+void Pool::set_pinned(Place& place, bool is_pinned) {
+  place.is_pinned = is_pinned;
+  if (is_pinned) {
+    parts_.budget.hold(place);
+  } else if (place.calls == 0 && place.instance->state() == runtime::AnyInstance::State::Ready) {
+    parts_.budget.set_idle(place, parts_.loop.now());
+  }
+}
+
+void Pool::settle_pins() {
+  if (stopped_) return;
+  std::uint32_t pinned = 0;
+  for (auto& place : places_) {
+    bool can_be = !place->is_leaving && place->instance->state() != runtime::AnyInstance::State::Ending;
+    bool is_to_be = can_be && pinned < pins_;
+    if (is_to_be) ++pinned;
+    if (place->is_pinned != is_to_be) set_pinned(*place, is_to_be);
+  }
+  for (; pinned < pins_ && !pins_rest_ && starting_ < kMaxStarting; ++pinned) {
+    if (!start_one()) {
+      pin_failure_ = "there is no room for it within the memory budget";
+      pins_rest_ = true;
+      return;
+    }
+    places_.back()->is_pinned = true;
+  }
+}
+
+ProvisionedCounts Pool::provisioned() const {
+  ProvisionedCounts counts;
+  for (const auto& place : places_) {
+    if (!place->is_pinned) continue;
+    ++counts.allocated;
+    if (place->instance->state() == runtime::AnyInstance::State::Ready) ++counts.available;
+  }
+  counts.failure = pin_failure_;
+  return counts;
 }
 
 void Pool::stop(const Error& why) {
   stopped_ = why;
+  stop_waiting_for_start();
   for (auto* call : std::exchange(queue_, {})) refuse(*call, why);
   for (auto& place : places_) end(*place);
-}
-
-void Pool::end_idle() {
-  while (auto* idle = lineup_.idle()) end(static_cast<Place&>(*idle));
 }
 
 }  // namespace virga::dispatch

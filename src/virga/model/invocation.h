@@ -12,6 +12,8 @@ namespace virga::model {
 using RequestId = Id<struct RequestIdTag>;
 
 enum class LogTail { None, Wanted };
+// Whether somebody waits for the answer: Lambda's RequestResponse and Event.
+enum class InvocationKind { Waited, Event };
 
 // One call of a function as it is handed down to an instance. A value.
 struct Invocation {
@@ -22,7 +24,10 @@ struct Invocation {
   std::string client_context;    // JSON text; may be empty
   std::string cognito_identity;  // JSON text; may be empty
   std::string tenant_id;         // X-Amz-Tenant-Id; may be empty
+  // Who calls, as far as the door knows: an access key, an address. Set only where the function limits callers.
+  std::string caller;
   LogTail log_tail = LogTail::None;
+  InvocationKind kind = InvocationKind::Waited;
 };
 
 // How a call ended, when it was run at all.

@@ -59,13 +59,20 @@ class FakeInvoker final : public dispatch::Invoker {
     later.push_back(std::move(invocation));
     return {};
   }
+  io::Task<void> taken_over(catalog::VersionPointer version) override {
+    taken_over_versions.push_back(version->revision.text());
+    co_return;
+  }
   dispatch::InstanceCounts instances() const override { return {1, 2, 3}; }
+  dispatch::ProvisionedCounts provisioned(const model::Version&) const override { return provisioned_counts; }
 
   std::vector<model::Invocation> invocations;
   std::vector<model::Invocation> later;
   std::vector<std::string> versions;
   std::deque<Result<model::Outcome>> outcomes;
   std::optional<Error> later_error;
+  std::vector<std::string> taken_over_versions;  // revisions
+  dispatch::ProvisionedCounts provisioned_counts;
 };
 
 inline runtime::Runtimes test_runtimes(const std::string& directory) {

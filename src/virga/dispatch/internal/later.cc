@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "virga/dispatch/refusals.h"
 #include "virga/telemetry/log.h"
 
 namespace virga::dispatch {
@@ -21,10 +22,13 @@ Later::Later(io::Loop& loop, Invoker& invoker, std::uint32_t limit)
 
 Result<> Later::add(catalog::Resolved target, model::Invocation invocation) {
   if (tasks_.size() >= limit_) {
-    return fail(ErrorCode::ResourceExhausted,
-                "FunctionInvocationRateLimitExceeded: " + std::to_string(limit_) +
-                    " Event invocations wait already, which is as many as are kept in memory");
+    return fail(refusal(ErrorCode::ResourceExhausted, kFunctionRate,
+                        std::to_string(limit_) +
+                            " Event invocations wait already, which is as many as are kept in memory; send fewer, or "
+                            "call with the invocation type RequestResponse",
+                        kRefusalWait));
   }
+  invocation.kind = model::InvocationKind::Event;
   tasks_.add(run(std::move(target), std::move(invocation)));
   return {};
 }

@@ -28,7 +28,9 @@ class FakeInvoker final : public Invoker {
     co_return answer;
   }
   Result<> invoke_later(catalog::Resolved, model::Invocation) override { return {}; }
+  io::Task<void> taken_over(catalog::VersionPointer) override { co_return; }
   InstanceCounts instances() const override { return {}; }
+  ProvisionedCounts provisioned(const model::Version&) const override { return {}; }
 
   std::deque<Result<model::Outcome>> answers;
   std::vector<std::int64_t> asked;  // seconds

@@ -2,8 +2,8 @@
 
 namespace virga::dispatch {
 
-bool MemoryBudget::admit(Kept& kept, SteadyTime now) {
-  bool is_in = keeper_.admit(kept, now, victims_);
+bool MemoryBudget::admit(Kept& kept, SteadyTime now, Keeper::MayTake may_take) {
+  bool is_in = keeper_.admit(kept, now, victims_, may_take);
   evict_all(Figures::Eviction::Room);
   return is_in;
 }

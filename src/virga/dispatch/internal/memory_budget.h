@@ -21,10 +21,12 @@ class MemoryBudget {
       : policy_(options.idle_limit), keeper_(policy_, options.limits), figures_(figures), evict_(evict) {}
 
   // Counts one that starts now; false: there is no room for it, and none can be made.
-  bool admit(Kept& kept, SteadyTime now);
+  // `may_take`: see Keeper.
+  bool admit(Kept& kept, SteadyTime now, Keeper::MayTake may_take = nullptr);
   void leave(Kept& kept) { keeper_.leave(kept); }
   void lend(Kept& kept, SteadyTime now) { keeper_.lend(kept, now); }
   void set_idle(Kept& kept, SteadyTime now) { keeper_.set_idle(kept, now); }
+  void hold(Kept& kept) { keeper_.hold(kept); }
   // What was measured of it.
   void set_memory(Kept& kept, model::Bytes memory);
 

@@ -35,6 +35,17 @@ bool wants_another(const Demand& demand) {
   return wait > demand.start_time.microseconds();
 }
 
+std::chrono::microseconds expected_wait(const Demand& demand) {
+  if (demand.instances == 0) return {};
+  auto wait = static_cast<double>(demand.queued + 1) * demand.run_time.microseconds() /
+              static_cast<double>(demand.instances * demand.concurrency);
+  return std::chrono::microseconds(static_cast<std::int64_t>(std::min(wait, 1e15)));
+}
+
+bool should_yield(model::Bytes held, model::Bytes one_of_held, model::Bytes others, model::Bytes one_of_others) {
+  return held.count >= others.count + one_of_others.count + one_of_held.count;
+}
+
 std::size_t prefetch_depth(const MeanTime& run_time) {
   return depth_within(kPrefetchMicroseconds, run_time);
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "virga/dispatch/internal/lineup.h"
+#include "virga/model/units.h"
 
 namespace virga::dispatch {
 
@@ -38,6 +39,13 @@ struct Demand {
 
 // Whether one more start shortens the wait: the queue x run time / instances is longer than a start takes.
 bool wants_another(const Demand& demand);
+
+// How long one more call would wait while no further instance can be started.
+std::chrono::microseconds expected_wait(const Demand& demand);
+
+// Whether a pool should give one of its instances up to another when neither can have a further one: only while that
+// makes them more alike, so that no instance goes to and fro.
+bool should_yield(model::Bytes held, model::Bytes one_of_held, model::Bytes others, model::Bytes one_of_others);
 
 // How many calls an instance may have at once, the one that runs included, so that those in its socket are a little
 // work; 0 while nothing is known of how long they run.

@@ -12,9 +12,27 @@ bool Keeper::could_fit(const Kept& kept) const {
   return memory_ - idle_memory_ + kept.memory.count <= limits_.memory.count && others < limits_.instances;
 }
 
-bool Keeper::admit(Kept& kept, SteadyTime now, std::vector<Kept*>& victims) {
-  if (!could_fit(kept)) return false;
-  while (!fits(kept) && idle_ > 0) evict(*least_worth(), victims);
+bool Keeper::could_fit(const Asking& asking) const {
+  if (!could_fit(*asking.kept)) return false;
+  if (asking.may_take == nullptr || fits(*asking.kept)) return true;
+  std::uint64_t memory = memory_ + asking.kept->memory.count;
+  std::size_t count = entries_.size();
+  for (const auto* kept : entries_) {
+    if (!kept->is_idle || !asking.may_have(*kept)) continue;
+    memory -= kept->memory.count;
+    --count;
+  }
+  return memory <= limits_.memory.count && count < limits_.instances;
+}
+
+bool Keeper::admit(Kept& kept, SteadyTime now, std::vector<Kept*>& victims, MayTake may_take) {
+  Asking asking{&kept, now, may_take};
+  if (!could_fit(asking)) return false;
+  while (!fits(kept)) {
+    auto* victim = least_worth(asking);
+    if (victim == nullptr) break;
+    evict(*victim, victims);
+  }
   kept.index = entries_.size();
   kept.is_idle = false;
   kept.since = now;
@@ -36,12 +54,15 @@ void Keeper::leave(Kept& kept) {
   kept.index = Kept::kNotCounted;
 }
 
+void Keeper::hold(Kept& kept) {
+  if (!kept.is_idle) return;
+  kept.is_idle = false;
+  idle_memory_ -= kept.memory.count;
+  --idle_;
+}
+
 void Keeper::lend(Kept& kept, SteadyTime now) {
-  if (kept.is_idle) {
-    kept.is_idle = false;
-    idle_memory_ -= kept.memory.count;
-    --idle_;
-  }
+  hold(kept);
   policy_.used(kept);
   kept.since = now;
 }
@@ -62,11 +83,11 @@ void Keeper::set_memory(Kept& kept, model::Bytes memory) {
   kept.memory = memory;
 }
 
-Kept* Keeper::least_worth() const {
+Kept* Keeper::least_worth(const Asking& asking) const {
   Kept* least = nullptr;
   double worth = 0;
   for (auto* kept : entries_) {
-    if (!kept->is_idle) continue;
+    if (!kept->is_idle || !asking.may_have(*kept)) continue;
     auto its = policy_.worth(*kept);
     if (least == nullptr || its < worth) {
       least = kept;
@@ -95,7 +116,7 @@ void Keeper::take_expired(SteadyTime now, std::vector<Kept*>& victims) {
 }
 
 void Keeper::take_excess(std::vector<Kept*>& victims) {
-  while (memory_ > limits_.memory.count && idle_ > 0) evict(*least_worth(), victims);
+  while (memory_ > limits_.memory.count && idle_ > 0) evict(*least_worth({}), victims);
 }
 
 }  // namespace virga::dispatch

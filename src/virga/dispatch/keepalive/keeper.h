@@ -23,13 +23,17 @@ class Keeper {
   // into `victims`, the least worth first, and no longer counted: their memory is free within a moment. False: not
   // even that would make room, or what runs holds all of it; nothing has changed then. One is let in when there is no
   // other, however large.
-  bool admit(Kept& kept, SteadyTime now, std::vector<Kept*>& victims);
+  // Where `may_take` is given, an idle one that it says no of stays as well.
+  using MayTake = bool (*)(const Kept& victim, const Kept& asking, SteadyTime now);
+  bool admit(Kept& kept, SteadyTime now, std::vector<Kept*>& victims, MayTake may_take = nullptr);
   // It has ended, or was told to. Nothing happens if it is not counted.
   void leave(Kept& kept);
 
   // A call is given to it; on the way of every call, as is the next.
   void lend(Kept& kept, SteadyTime now);
   void set_idle(Kept& kept, SteadyTime now);
+  // It stays whatever it is worth: idle, and counted as one that runs.
+  void hold(Kept& kept);
   void set_memory(Kept& kept, model::Bytes memory);
 
   // Those that are idle for longer than the policy wants; no longer counted.
@@ -45,7 +49,14 @@ class Keeper {
  private:
   bool fits(const Kept& kept) const;
   bool could_fit(const Kept& kept) const;  // once nothing is idle
-  Kept* least_worth() const;
+  struct Asking {
+    const Kept* kept = nullptr;
+    SteadyTime now;
+    MayTake may_take = nullptr;
+    bool may_have(const Kept& victim) const { return may_take == nullptr || may_take(victim, *kept, now); }
+  };
+  bool could_fit(const Asking& asking) const;
+  Kept* least_worth(const Asking& asking) const;
   void evict(Kept& kept, std::vector<Kept*>& victims);
 
   KeepAlivePolicy& policy_;
