@@ -4,19 +4,27 @@
 #include <array>
 
 #include "virga/dialects/json/text.h"
+#include "virga/dispatch/refusals.h"
 
 namespace virga::dialects::aws {
 namespace {
 
 // Errors whose model writes "message" in lower case; the clients of the others expect "Message".
 constexpr std::array kLowerCaseMessage = {
-    std::string_view("AliasLimitExceededException"),    std::string_view("CodeStorageExceededException"),
-    std::string_view("InvalidParameterValueException"), std::string_view("InvalidRequestContentException"),
-    std::string_view("PolicyLengthExceededException"),  std::string_view("PreconditionFailedException"),
-    std::string_view("RequestTooLargeException"),       std::string_view("ResourceConflictException"),
-    std::string_view("ResourceNotReadyException"),      std::string_view("TooManyRequestsException"),
-    std::string_view("UnsupportedMediaTypeException"),  std::string_view("ValidationException"),
+    std::string_view("AliasLimitExceededException"),
+    std::string_view("CodeStorageExceededException"),
+    std::string_view("InvalidParameterValueException"),
+    std::string_view("InvalidRequestContentException"),
+    std::string_view("PolicyLengthExceededException"),
+    std::string_view("PreconditionFailedException"),
+    std::string_view("RequestTooLargeException"),
+    std::string_view("ResourceConflictException"),
+    std::string_view("ResourceNotReadyException"),
+    std::string_view("TooManyRequestsException"),
+    std::string_view("UnsupportedMediaTypeException"),
+    std::string_view("ValidationException"),
     std::string_view("AccessDeniedException"),
+    std::string_view("ProvisionedConcurrencyConfigNotFoundException"),
 };
 
 Refusal make(int status, std::string_view code, std::string message) {
@@ -70,14 +78,23 @@ Refusal to_refusal(const Error& error) {
       return make(412, "PreconditionFailedException", error.message());
     case ErrorCode::TooLarge:
       return request_too_large(error.message());
-    case ErrorCode::ResourceExhausted:
-      return too_many_requests(error.message(), {});
+    case ErrorCode::ResourceExhausted: {
+      auto parts = dispatch::read_refusal(error);
+      auto refusal = too_many_requests("Rate Exceeded. " + std::string(parts.text), std::string(parts.reason));
+      refusal.retry_after = static_cast<int>(parts.retry_after.count());
+      return refusal;
+    }
     case ErrorCode::Unimplemented:
       return make(400, "UnsupportedOperationException", error.message());
     case ErrorCode::Unavailable:
     case ErrorCode::Cancelled:
-    case ErrorCode::DeadlineExceeded:
-      return make(503, "ServiceUnavailableException", error.message());
+    case ErrorCode::DeadlineExceeded: {
+      auto refusal = make(503, "ServiceUnavailableException", error.message());
+      auto parts = dispatch::read_refusal(error);
+      refusal.reason = parts.reason;
+      if (!parts.reason.empty()) refusal.retry_after = static_cast<int>(parts.retry_after.count());
+      return refusal;
+    }
     case ErrorCode::DataLoss:
     case ErrorCode::Internal:
       break;
@@ -93,6 +110,8 @@ http::Response respond(const Refusal& refusal) {
     bool lower = std::ranges::find(kLowerCaseMessage, refusal.code) != kLowerCaseMessage.end();
     object.add(lower ? "message" : "Message", refusal.message);
     if (!refusal.reason.empty()) object.add("Reason", refusal.reason);
+    // botocore's model reads it from the header; other clients look for it here.
+    if (refusal.retry_after) object.add("retryAfterSeconds", std::to_string(*refusal.retry_after));
   }
   auto response = http::Response::make(refusal.status, "application/json", std::move(body));
   response.add("x-amzn-ErrorType", refusal.code);

@@ -18,7 +18,7 @@ struct Refusal {
   int status = 500;
   std::string code;                               // "ResourceNotFoundException"
   std::string message;                            // what happened, which value, what to do
-  std::string reason;                             // TooManyRequestsException only; may be empty
+  std::string reason;                             // of a refusal for want of capacity; may be empty
   std::optional<int> retry_after = std::nullopt;  // seconds
 };
 

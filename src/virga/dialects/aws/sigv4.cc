@@ -358,20 +358,35 @@ bool has_sigv4(const http::Request& request) {
   return request.field("authorization").starts_with("AWS4-") || is_presigned(request);
 }
 
-std::string_view sigv4_service(const http::Request& request) {
+namespace {
+
+// What a request says of who signed it and for what; false if it says nothing.
+bool read_credential(const http::Request& request, std::string_view& key, Scope& scope) {
   std::string_view credential;
   std::string_view ignored_headers;
   std::string_view ignored_signature;
+  if (split_authorization(request.field("authorization"), credential, ignored_headers, ignored_signature)) {
+    return split_credential(credential, key, scope);
+  }
+  if (find_parameter(request.query, "X-Amz-Credential", credential) != 1) return false;
+  for (std::string_view slash : {"%2F", "%2f", "/"}) {
+    if (split_credential(credential, key, scope, slash)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string_view sigv4_service(const http::Request& request) {
   std::string_view key;
   Scope scope;
-  if (split_authorization(request.field("authorization"), credential, ignored_headers, ignored_signature)) {
-    return split_credential(credential, key, scope) ? scope.service : std::string_view();
-  }
-  if (find_parameter(request.query, "X-Amz-Credential", credential) != 1) return {};
-  for (std::string_view slash : {"%2F", "%2f", "/"}) {
-    if (split_credential(credential, key, scope, slash)) return scope.service;
-  }
-  return {};
+  return read_credential(request, key, scope) ? scope.service : std::string_view();
+}
+
+std::string_view sigv4_access_key(const http::Request& request) {
+  std::string_view key;
+  Scope scope;
+  return read_credential(request, key, scope) ? key : std::string_view();
 }
 
 Answer<Identity> SigV4Verifier::verify(const http::Request& request, const SigV4Rules& rules) {

@@ -62,6 +62,9 @@ struct Identity {
 // apart. "" for a request without a version 4 signature. A view into the request.
 std::string_view sigv4_service(const http::Request& request);
 
+// The access key it says it is signed with, likewise. Proven only by a verifier.
+std::string_view sigv4_access_key(const http::Request& request);
+
 // True when the request carries a version 4 signature, in its Authorization header or its query.
 bool has_sigv4(const http::Request& request);
 

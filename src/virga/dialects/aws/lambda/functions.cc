@@ -5,6 +5,7 @@
 #include "virga/dialects/aws/lambda/settings.h"
 #include "virga/dialects/aws/lambda/shapes.h"
 #include "virga/dialects/json/text.h"
+#include "virga/dispatch/limits.h"
 
 // Functions: create, read, change, delete, list.
 namespace virga::dialects::aws::lambda {
@@ -20,6 +21,15 @@ struct CreateRequest {
   std::map<std::string, std::string> tags;
   catalog::Publish publish = catalog::Publish::No;
 };
+
+// Whoever deployed sees the new version with the next call, and calls meanwhile wait for no start.
+io::Task<void> taken_over(Call call, VersionPointer version) {
+  auto entry = call.catalog().function(version->function);
+  if (!entry) co_return;
+  // A version that was published with it is not what calls without a qualifier run.
+  auto latest = (*entry)->latest;
+  co_await call.services().invoker.taken_over(std::move(latest));
+}
 
 void check_tags(Violations& violations, const std::map<std::string, std::string>& tags) {
   for (const auto& [key, value] : tags) {
@@ -134,6 +144,8 @@ io::Task<http::Response> create_function(Call call) {
   auto added = co_await call.services().deployments.add_package(std::move(request.zip));
   if (!added) co_return respond(refuse_archive(added.error()));
 
+  auto limits = dispatch::read_limits(request.tags);
+  if (!limits) co_return respond(limits.error());
   catalog::CreateFunction create;
   create.name = function.name;
   create.package = added->ref.id;
@@ -203,6 +215,7 @@ io::Task<http::Response> update_function_code(Call call) {
       };
   auto version = co_await call.mutate(std::move(change));
   if (!version) co_return respond(refuse_package(version.error()));
+  co_await taken_over(call, *version);
   co_return json_response(200, configuration(call.account(), **version));
 }
 
@@ -232,6 +245,7 @@ io::Task<http::Response> update_function_configuration(Call call) {
       };
   auto version = co_await call.mutate(std::move(change));
   if (!version) co_return respond(refuse_package(version.error()));
+  co_await taken_over(call, *version);
   co_return json_response(200, configuration(call.account(), **version));
 }
 
@@ -266,7 +280,25 @@ io::Task<http::Response> deploy_function(Call call) {
       };
   auto version = co_await call.mutate(std::move(change));
   if (!version) co_return respond(refuse_package(version.error()));
+  co_await taken_over(call, *version);
   co_return json_response(200, configuration(call.account(), **version));
+}
+
+// Virga's own: $LATEST becomes what it was before its last change.
+io::Task<http::Response> rollback_function(Call call) {
+  VIRGA_OR_RESPOND(FunctionReference function, call.unqualified_function());
+  VIRGA_OR_RESPOND(catalog::Resolved resolved, resolve(call, function));
+  std::function<Result<catalog::RolledBack>(catalog::Catalog&)> change =
+      [name = function.name](catalog::Catalog& catalog) { return catalog.roll_back(name); };
+  auto done = co_await call.mutate(std::move(change));
+  if (!done) co_return respond(done.error());
+  std::string body;
+  {
+    json::Object object(body);
+    append_configuration(object.open("From"), call.account(), *done->from, "");
+    append_configuration(object.open("To"), call.account(), *done->to, "");
+  }
+  co_return json_response(200, std::move(body));
 }
 
 io::Task<http::Response> delete_function(Call call) {

@@ -5,8 +5,10 @@
 #include "virga/base/encoding.h"
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
+#include "virga/dialects/aws/sigv4.h"
 #include "virga/dialects/json/cursor.h"
 #include "virga/dialects/virga/phases.h"
+#include "virga/dispatch/limits.h"
 
 // Invoke, and the older InvokeAsync.
 namespace virga::dialects::aws::lambda {
@@ -60,13 +62,6 @@ std::optional<Refusal> check_payload(std::string_view payload, std::size_t most)
   return std::nullopt;
 }
 
-Refusal refuse_invocation(const Error& error, const catalog::FunctionEntry& entry) {
-  if (error.code() != ErrorCode::ResourceExhausted) return to_refusal(error);
-  return too_many_requests("Rate Exceeded. " + error.message(),
-                           entry.function.reserved_concurrency ? "ReservedFunctionConcurrentInvocationLimitExceeded"
-                                                               : "ConcurrentInvocationLimitExceeded");
-}
-
 model::Invocation make_invocation(const Call& call, const FunctionReference& function, std::string client_context) {
   model::Invocation invocation;
   invocation.id = model::RequestId(call.request_id());
@@ -76,6 +71,12 @@ model::Invocation make_invocation(const Call& call, const FunctionReference& fun
   invocation.trace_id = call.request().field("x-amzn-trace-id");
   invocation.client_context = std::move(client_context);
   return invocation;
+}
+
+// Who signed the request: the access key, which the signature has proven when an operation runs.
+std::string_view caller(const http::Request& request) {
+  auto key = sigv4_access_key(request);
+  return key.empty() ? request.peer : key;
 }
 
 http::Response outcome_response(model::Outcome outcome, const std::string& executed_version) {
@@ -108,17 +109,17 @@ io::Task<http::Response> invoke(Call call) {
 
   auto invocation = make_invocation(call, function, std::move(headers.client_context));
   invocation.log_tail = later ? model::LogTail::None : headers.tail;
-  catalog::FunctionPointer entry = resolved->function;
+  if (dispatch::wants_caller(resolved->function->function.tags)) invocation.caller = caller(call.request());
   if (later) {
     auto accepted = call.services().invoker.invoke_later(std::move(*resolved), std::move(invocation));
-    if (!accepted) co_return respond(refuse_invocation(accepted.error(), *entry));
+    if (!accepted) co_return respond(accepted.error());
     http::Response response;
     response.status = 202;
     co_return response;
   }
   std::string executed_version = resolved->version->number.text();
   auto outcome = co_await call.services().invoker.invoke(std::move(*resolved), std::move(invocation));
-  if (!outcome) co_return respond(refuse_invocation(outcome.error(), *entry));
+  if (!outcome) co_return respond(outcome.error());
   co_return outcome_response(std::move(*outcome), executed_version);
 }
 
@@ -127,10 +128,10 @@ io::Task<http::Response> invoke_async(Call call) {
   if (auto refusal = check_payload(call.request().body, kMaxLaterPayload)) co_return respond(*refusal);
   auto resolved = call.catalog().resolve(function.name, function.qualifier, call.services().random.fraction());
   if (!resolved) co_return respond(function_not_found(call.account(), function));
-  catalog::FunctionPointer entry = resolved->function;
   auto invocation = make_invocation(call, function, {});
+  if (dispatch::wants_caller(resolved->function->function.tags)) invocation.caller = caller(call.request());
   auto accepted = call.services().invoker.invoke_later(std::move(*resolved), std::move(invocation));
-  if (!accepted) co_return respond(refuse_invocation(accepted.error(), *entry));
+  if (!accepted) co_return respond(accepted.error());
   co_return json_response(202, "{\"Status\":202}");
 }
 

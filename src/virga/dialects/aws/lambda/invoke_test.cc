@@ -83,12 +83,15 @@ TEST_F(LambdaInvoke, TellsFunctionErrorsAndThrottlesApart) {
   EXPECT_NE(reply.fields.find("X-Amz-Function-Error: Unhandled\r\n"), std::string::npos);
   EXPECT_EQ(reply.body, R"({"errorType":"E"})");
 
-  world_.invoker.outcomes.push_back(fail(ErrorCode::ResourceExhausted, "1000 calls run at once."));
+  world_.invoker.outcomes.push_back(fail(
+      ErrorCode::ResourceExhausted, "ConcurrentInvocationLimitExceeded: 1000 calls run at once; try again in 7 s"));
   reply = world_.send("POST", kInvoke, "{}");
   EXPECT_EQ(reply.status, 429);
   EXPECT_EQ(reply.error_type, "TooManyRequestsException");
   EXPECT_EQ(reply.text("Reason"), "ConcurrentInvocationLimitExceeded");
-  EXPECT_NE(reply.fields.find("Retry-After: 1"), std::string::npos);
+  EXPECT_EQ(reply.message(), "Rate Exceeded. 1000 calls run at once; try again in 7 s");
+  EXPECT_NE(reply.fields.find("Retry-After: 7\r\n"), std::string::npos);
+  EXPECT_EQ(reply.text("retryAfterSeconds"), "7");
 
   world_.invoker.outcomes.push_back(fail(ErrorCode::Conflict, "The function is Pending."));
   EXPECT_EQ(world_.send("POST", kInvoke, "{}").error_type, "ResourceConflictException");

@@ -12,7 +12,7 @@ constexpr std::size_t kCodeBody = 70'167'211;
 constexpr std::size_t kPayload = 8 << 20;
 
 // clang-format off
-constexpr std::array<Operation, 86> kOperations = {{
+constexpr std::array<Operation, 87> kOperations = {{
     {"AddLayerVersionPermission", "POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "", kSmallBody, nullptr},
     {"AddPermission", "POST", "/2015-03-31/functions/{FunctionName}/policy", "", kSmallBody, add_permission},
     {"CheckpointDurableExecution", "POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "", kSmallBody, nullptr},
@@ -32,7 +32,7 @@ constexpr std::array<Operation, 86> kOperations = {{
     {"DeleteFunctionEventInvokeConfig", "DELETE", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "", kSmallBody, nullptr},
     {"DeleteFunctionUrlConfig", "DELETE", "/2021-10-31/functions/{FunctionName}/url", "", kSmallBody, delete_function_url_config},
     {"DeleteLayerVersion", "DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "", kSmallBody, delete_layer_version},
-    {"DeleteProvisionedConcurrencyConfig", "DELETE", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "", kSmallBody, nullptr},
+    {"DeleteProvisionedConcurrencyConfig", "DELETE", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "", kSmallBody, delete_provisioned_concurrency_config},
     {"DeployFunction", "PUT", "/2015-03-31/functions/{FunctionName}/deployment", "", kCodeBody, deploy_function},
     {"GetAccountSettings", "GET", "/2016-08-19/account-settings", "", kSmallBody, get_account_settings},
     {"GetAlias", "GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "", kSmallBody, get_alias},
@@ -54,7 +54,7 @@ constexpr std::array<Operation, 86> kOperations = {{
     {"GetLayerVersionByArn", "GET", "/2018-10-31/layers", "find=LayerVersion", kSmallBody, get_layer_version_by_arn},
     {"GetLayerVersionPolicy", "GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "", kSmallBody, nullptr},
     {"GetPolicy", "GET", "/2015-03-31/functions/{FunctionName}/policy", "", kSmallBody, get_policy},
-    {"GetProvisionedConcurrencyConfig", "GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "", kSmallBody, nullptr},
+    {"GetProvisionedConcurrencyConfig", "GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "", kSmallBody, get_provisioned_concurrency_config},
     {"GetRuntimeManagementConfig", "GET", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "", kSmallBody, nullptr},
     {"Invoke", "POST", "/2015-03-31/functions/{FunctionName}/invocations", "", kPayload, invoke},
     {"InvokeAsync", "POST", "/2014-11-13/functions/{FunctionName}/invoke-async", "", kPayload, invoke_async},
@@ -71,7 +71,7 @@ constexpr std::array<Operation, 86> kOperations = {{
     {"ListFunctionsByCodeSigningConfig", "GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions", "", kSmallBody, nullptr},
     {"ListLayerVersions", "GET", "/2018-10-31/layers/{LayerName}/versions", "", kSmallBody, list_layer_versions},
     {"ListLayers", "GET", "/2018-10-31/layers", "", kSmallBody, list_layers},
-    {"ListProvisionedConcurrencyConfigs", "GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "List=ALL", kSmallBody, nullptr},
+    {"ListProvisionedConcurrencyConfigs", "GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "List=ALL", kSmallBody, list_provisioned_concurrency_configs},
     {"ListTags", "GET", "/2017-03-31/tags/{Resource}", "", kSmallBody, list_tags},
     {"ListVersionsByFunction", "GET", "/2015-03-31/functions/{FunctionName}/versions", "", kSmallBody, list_versions_by_function},
     {"PublishLayerVersion", "POST", "/2018-10-31/layers/{LayerName}/versions", "", kCodeBody, publish_layer_version},
@@ -81,10 +81,11 @@ constexpr std::array<Operation, 86> kOperations = {{
     {"PutFunctionEventInvokeConfig", "PUT", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "", kSmallBody, nullptr},
     {"PutFunctionRecursionConfig", "PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", "", kSmallBody, nullptr},
     {"PutFunctionScalingConfig", "PUT", "/2025-11-30/functions/{FunctionName}/function-scaling-config", "", kSmallBody, nullptr},
-    {"PutProvisionedConcurrencyConfig", "PUT", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "", kSmallBody, nullptr},
+    {"PutProvisionedConcurrencyConfig", "PUT", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "", kSmallBody, put_provisioned_concurrency_config},
     {"PutRuntimeManagementConfig", "PUT", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "", kSmallBody, nullptr},
     {"RemoveLayerVersionPermission", "DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}", "", kSmallBody, nullptr},
     {"RemovePermission", "DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", "", kSmallBody, remove_permission},
+    {"RollbackFunction", "POST", "/2015-03-31/functions/{FunctionName}/rollback", "", kSmallBody, rollback_function},
     {"SendDurableExecutionCallbackFailure", "POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail", "", kSmallBody, nullptr},
     {"SendDurableExecutionCallbackHeartbeat", "POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat", "", kSmallBody, nullptr},
     {"SendDurableExecutionCallbackSuccess", "POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed", "", kSmallBody, nullptr},

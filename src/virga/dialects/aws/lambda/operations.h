@@ -20,7 +20,8 @@ struct Operation {
   io::Task<http::Response> (*handler)(Call);  // null: known, and not built yet
 };
 
-// All 85 operations of botocore's model lambda/2015-03-31, by name, and one of Virga's own: DeployFunction.
+// All 85 operations of botocore's model lambda/2015-03-31, by name, and two of Virga's own: DeployFunction and
+// RollbackFunction.
 std::span<const Operation> operations();
 
 // The operations that are built, one function each, in the file of their resource.
@@ -30,6 +31,7 @@ io::Task<http::Response> get_function_configuration(Call call);
 io::Task<http::Response> update_function_code(Call call);
 io::Task<http::Response> update_function_configuration(Call call);
 io::Task<http::Response> deploy_function(Call call);
+io::Task<http::Response> rollback_function(Call call);
 io::Task<http::Response> delete_function(Call call);
 io::Task<http::Response> list_functions(Call call);
 io::Task<http::Response> publish_version(Call call);
@@ -58,6 +60,10 @@ io::Task<http::Response> delete_function_concurrency(Call call);
 io::Task<http::Response> tag_resource(Call call);
 io::Task<http::Response> untag_resource(Call call);
 io::Task<http::Response> list_tags(Call call);
+io::Task<http::Response> put_provisioned_concurrency_config(Call call);
+io::Task<http::Response> get_provisioned_concurrency_config(Call call);
+io::Task<http::Response> delete_provisioned_concurrency_config(Call call);
+io::Task<http::Response> list_provisioned_concurrency_configs(Call call);
 io::Task<http::Response> get_account_settings(Call call);
 io::Task<http::Response> add_permission(Call call);
 io::Task<http::Response> remove_permission(Call call);

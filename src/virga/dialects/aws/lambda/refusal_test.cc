@@ -38,10 +38,6 @@ TEST_F(LambdaRefusals, NamesPathsAndOperationsItDoesNotHave) {
          {"DELETE", "/2015-03-31/functions", "", 404, "UnknownOperationException", "DELETE"},
          {"GET", "/2015-03-31/event-source-mappings/", "", 400, "UnsupportedOperationException",
           "ListEventSourceMappings"},
-         {"GET", "/2019-09-30/functions/f/provisioned-concurrency?List=ALL", "", 400, "UnsupportedOperationException",
-          "ListProvisionedConcurrencyConfigs"},
-         {"GET", "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=1", "", 400,
-          "UnsupportedOperationException", "GetProvisionedConcurrencyConfig"},
          {"POST", "/2025-12-01/durable-executions/a%2Fb/checkpoint", "{}", 400, "UnsupportedOperationException",
           "CheckpointDurableExecution"}});
 }

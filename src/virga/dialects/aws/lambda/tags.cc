@@ -1,6 +1,7 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
 #include "virga/dialects/json/text.h"
+#include "virga/dispatch/limits.h"
 
 // Tags of functions, by ARN.
 namespace virga::dialects::aws::lambda {
@@ -38,6 +39,9 @@ io::Task<http::Response> tag_resource(Call call) {
   }
   if (auto refusal = violations.refusal()) co_return respond(*refusal);
   VIRGA_OR_RESPOND(catalog::Resolved resolved, resolve(call, function));
+  // Limits take effect with the next call, so what is none is refused here.
+  auto limits = dispatch::read_limits(tags);
+  if (!limits) co_return respond(limits.error());
   std::function<Result<>(catalog::Catalog&)> change = [name = function.name, tags](catalog::Catalog& catalog) {
     return catalog.tag_function(name, tags);
   };

@@ -12,6 +12,8 @@
 #include "virga/dialects/aws/url/response.h"
 #include "virga/dialects/json/text.h"
 #include "virga/dialects/virga/phases.h"
+#include "virga/dispatch/limits.h"
+#include "virga/dispatch/refusals.h"
 
 namespace virga::dialects::aws {
 namespace {
@@ -31,15 +33,19 @@ http::Response refuse(const Error& error) {
   switch (error.code()) {
     case ErrorCode::ResourceExhausted: {
       auto response = refuse(429, "TooManyRequestsException", error.message());
-      response.add("Retry-After", "1");
+      response.add("Retry-After", std::to_string(dispatch::read_refusal(error).retry_after.count()));
       return response;
     }
     case ErrorCode::DeadlineExceeded:
       return refuse(504, "GatewayTimeoutException", error.message());
     case ErrorCode::Conflict:
     case ErrorCode::Cancelled:
-    case ErrorCode::Unavailable:
-      return refuse(503, "ServiceUnavailableException", error.message());
+    case ErrorCode::Unavailable: {
+      auto response = refuse(503, "ServiceUnavailableException", error.message());
+      auto parts = dispatch::read_refusal(error);
+      if (!parts.reason.empty()) response.add("Retry-After", std::to_string(parts.retry_after.count()));
+      return response;
+    }
     default:
       return refuse(502, "InternalServerErrorException", "Internal Server Error");
   }
@@ -162,6 +168,9 @@ io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std:
                                         found->resolved.alias ? std::string_view(found->resolved.alias->text()) : "");
   append_url_event(invocation.payload, UrlEvent{request, path, found->id, invocation.id.text(), invocation.trace_id,
                                                 time_.at(now_ms), now_ms, caller ? &*caller : nullptr});
+  if (dispatch::wants_caller(found->entry->function.tags)) {
+    invocation.caller = caller ? std::string_view(caller->access_key) : request.peer;
+  }
   // Both are made here or came as a valid field of the request.
   std::string own_fields;
   own_fields.reserve(160);
