@@ -14,6 +14,7 @@ constexpr VerbEntry kVerbs[] = {
     {"list", "show the functions of a server", kListExamples, make_list},
     {"logs", "show what a function wrote", kLogsExamples, make_logs},
     {"rm", "delete a function", kRemoveExamples, make_remove},
+    {"rollback", "go back to the code and settings before the last deploy", kRollbackExamples, make_rollback},
     {"repair", "set damaged records of a data folder aside", kRepairExamples, make_repair},
     {"doctor", "say what this machine offers to Virga, and what is missing", kDoctorExamples, make_doctor},
 };

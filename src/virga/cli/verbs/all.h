@@ -23,6 +23,8 @@ extern const char kRemoveExamples[];
 std::unique_ptr<Verb> make_remove();
 extern const char kRepairExamples[];
 std::unique_ptr<Verb> make_repair();
+extern const char kRollbackExamples[];
+std::unique_ptr<Verb> make_rollback();
 extern const char kServeExamples[];
 std::unique_ptr<Verb> make_serve();
 
