@@ -1,6 +1,8 @@
 #include "virga/dispatch/dispatcher.h"
 
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "virga/dispatch/figures.h"
 #include "virga/dispatch/internal/admission.h"
@@ -53,6 +55,7 @@ struct Dispatcher::State {
   std::shared_ptr<int> alive = std::make_shared<int>(0);  // for work that is posted, which may come after the end
   io::Timer care;
   catalog::Watch watch;
+  std::vector<model::FunctionName> handed_over;  // since the last look: the duties of their pools change later
   // By the revision of the version: an update makes a new one. Shared with the lives of the pool's instances.
   std::unordered_map<std::string, std::shared_ptr<Pool>> pools;
 
@@ -103,7 +106,9 @@ struct Dispatcher::State {
     if (old == pools.end() || old->second->is_empty()) return;
     auto keeps_old = old->second;
     auto pool = pool_of(after);
-    if (pool) (*pool)->take_over(std::move(keeps_old));
+    if (!pool) return;
+    (*pool)->take_over(std::move(keeps_old));
+    handed_over.push_back(change.name);
   }
 
   bool make_room_for(Pool& poor) {
@@ -167,6 +172,7 @@ struct Dispatcher::State {
   void settle_duties(const model::FunctionName& name) {
     for (auto& [revision, pool] : pools) {
       if (pool->version().function != name) continue;
+      if (pool->is_standing_in()) handed_over.push_back(name);
       pool->set_duty(pool->is_standing_in() ? Pool::Duty::Serving : duty_of(pool->version()));
     }
   }
@@ -189,11 +195,9 @@ struct Dispatcher::State {
   void take_care() {
     auto now = parts.loop.clock().steady();
     budget.take_care(now);
-    for (auto& [revision, pool] : pools) {
-      pool->take_care();
-      // A stand-in that is no longer needed.
-      if (pool->duty() == Pool::Duty::Serving && !pool->is_standing_in()) pool->set_duty(duty_of(pool->version()));
-    }
+    for (auto& [revision, pool] : pools) pool->take_care();
+    // Stand-ins that are no longer needed, should nobody have waited for the end of that.
+    for (const auto& name : std::exchange(handed_over, {})) settle_duties(name);
     std::erase_if(pools, [](const auto& entry) {
       return entry.second->duty() != Pool::Duty::Serving && entry.second->is_empty();
     });
@@ -241,11 +245,12 @@ io::Task<Result<model::Outcome>> Dispatcher::run(catalog::Resolved target, model
   VIRGA_CO_TRY(check_ready(*target.version));
   VIRGA_CO_TRY_ASSIGN(auto* pool, state.pool_of(target.version));
   while (auto* other = pool->stand_in()) pool = other;
-  auto admitted = pool->admitted();
-  auto& guard = admitted->guard;
+  // Whoever runs is not forgotten, so these outlast the pool while `place` is held.
+  auto& admitted = *pool->admitted();
+  auto& guard = admitted.guard;
   bool is_event = invocation.kind == model::InvocationKind::Event;
   if (is_event) guard.follow(target.function);  // its rate was checked when it was taken
-  if (auto rated = is_event ? Result<>() : state.check_rates(target, invocation, *admitted); !rated) {
+  if (auto rated = is_event ? Result<>() : state.check_rates(target, invocation, admitted); !rated) {
     pool->cells().throttles->add();
     co_return fail(std::move(rated).error());
   }
@@ -260,24 +265,23 @@ io::Task<Result<model::Outcome>> Dispatcher::run(catalog::Resolved target, model
     auto answer = co_await std::move(task);
     co_return answer;
   }
-  auto place = state.admit(target, *admitted, invocation.kind);
+  auto place = state.admit(target, admitted, invocation.kind);
   if (!place) {
     pool->cells().throttles->add();
     if (threshold > 0) (void)guard.breaker.record(verdict, Breaker::Ended::NotRun, threshold, now);
     co_return fail(std::move(place).error());
   }
   runtime::Call call(state.parts.loop, std::move(invocation), target.version->config.timeout);
-  auto cells = pool->cells();
   pool->submit(call);
   auto done = co_await call.done.wait();
   (void)done;
-  if (!call.refusal) admitted->run_time.add(call.outcome.phases.run);
+  if (!call.refusal) admitted.run_time.add(call.outcome.phases.run);
   if (threshold > 0) {
     auto ended = call.refusal                               ? Breaker::Ended::NotRun
                  : call.outcome.fault == model::Fault::None ? Breaker::Ended::Well
                                                             : Breaker::Ended::Failed;
     if (guard.breaker.record(verdict, ended, threshold, state.parts.loop.now())) {
-      cells.breaker_opened->add();
+      state.figures.of(target.version->function).breaker_opened->add();
       log::warn("circuit breaker opened", {{"function", target.version->function},
                                            {"failed", static_cast<std::uint64_t>(guard.breaker.failed())},
                                            {"of", static_cast<std::uint64_t>(guard.breaker.ended())}});

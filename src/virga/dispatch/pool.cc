@@ -390,7 +390,11 @@ void Pool::trim() {
 }
 
 void Pool::take_over(std::shared_ptr<Pool> old) {
-  if (stopped_ || stand_in_ || !places_.empty() || !start_one()) return;
+  bool has_one = std::ranges::any_of(
+      places_, [](const auto& place) { return place->instance->state() == runtime::AnyInstance::State::Ready; });
+  if (stopped_ || stand_in_ || has_one) return;
+  // A call that came before may have started one already.
+  if (starting_ == 0 && !start_one()) return;
   ++old->standing_in_for_;
   stand_in_ = std::move(old);
   taken_over_.reset();
@@ -411,6 +415,7 @@ void Pool::pin(std::uint32_t count) {
 }
 
 void Pool::take_care() {
+  if (pins_ == 0) return;
   pins_rest_ = false;
   settle_pins();
 }

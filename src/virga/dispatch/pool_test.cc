@@ -12,7 +12,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using testing::FakeInstance;
 using ::testing::HasSubstr;
@@ -123,22 +122,6 @@ TEST_F(PoolTest, RefusesWhatWaitsTooLongAndNamesTheLimit) {
   EXPECT_EQ(waits.refusal->code(), ErrorCode::Unavailable);
   EXPECT_THAT(waits.refusal->message(), HasSubstr("'hello' was free within 30000 ms"));
   EXPECT_FALSE(hangs.done.is_set());
-  budget.leave(others);
-}
-
-TEST_F(PoolTest, RefusesAtOnceWhatWouldWaitTooLongOnceThereIsNoRoomForMore) {
-  start_one(seconds(20));
-  leave_room_for(0);
-  submit("runs");
-  auto& waits = submit("waits");
-  turn_slowly(milliseconds(200));
-  auto& too_late = submit("too late");
-  ASSERT_TRUE(too_late.refusal);
-  EXPECT_EQ(too_late.refusal->code(), ErrorCode::Unavailable);
-  EXPECT_THAT(too_late.refusal->message(), AllOf(HasSubstr("QueueTooLong: 1 calls of 'hello' wait"),
-                                                 HasSubstr("allowed are 30000 ms"), HasSubstr("--memory-budget")));
-  EXPECT_FALSE(waits.done.is_set());
-  EXPECT_THAT(registry.expose(), HasSubstr("virga_shed_total{reason=\"wait\"} 1"));
   budget.leave(others);
 }
 
