@@ -20,6 +20,16 @@ constexpr std::chrono::seconds kRecently{10};
 // How long an Event invocation may be expected to wait here: it waits better where nobody else does.
 constexpr std::chrono::milliseconds kMaxEventWait{1000};
 
+// The instance was started ahead: its first call did not wait for that.
+void be_warm(model::Outcome& outcome) {
+  model::Phases phases;
+  phases.queue = outcome.phases.queue;
+  phases.run = outcome.phases.run;
+  outcome.phases = phases;
+  outcome.start_kind = model::StartKind::Warm;
+  outcome.cold_reason.clear();
+}
+
 }  // namespace
 
 Pool::Pool(Parts parts, catalog::VersionPointer version, std::shared_ptr<Admission::OfFunction> admitted)
@@ -223,6 +233,7 @@ io::Task<void> Pool::live(std::shared_ptr<Pool> pool, Place* place) {
 void Pool::ready(Place& place) {
   --starting_;
   concurrency_ = place.instance->concurrency();
+  place.ready_at = parts_.loop.clock().steady();
   auto phases = place.instance->start_phases();
   start_time_.add(phases.of_start());
   place.start_cost = microseconds(static_cast<std::int64_t>(start_time_.microseconds()));
@@ -240,7 +251,9 @@ void Pool::set_idle(Place& place) {
 
 void Pool::finished(Place& place, runtime::Call& call) {
   auto run_time = call.outcome.phases.run;
-  if (!call.outcome.is_cold() || is_telling(run_time)) run_time_.add(run_time);
+  bool is_first = call.outcome.is_cold();
+  if (is_first && call.arrived > place.ready_at) be_warm(call.outcome);
+  if (!is_first || is_telling(run_time)) run_time_.add(run_time);
   if (auto memory = place.instance->memory(); memory.count != 0) {
     parts_.budget.set_memory(place, memory);
     memory_ = memory;

@@ -97,6 +97,7 @@ class Pool final : public std::enable_shared_from_this<Pool> {
     Pool& pool;
     std::unique_ptr<runtime::AnyInstance> instance;
     std::size_t calls = 0;  // lent and not given back
+    SteadyTime ready_at{};
     bool is_pinned = false;
     bool is_leaving = false;   // gets no more calls
     std::weak_ptr<Pool> heir;  // who may have its room then

@@ -167,6 +167,11 @@ TEST_F(ServiceTest, KeepsProvisionedInstancesReadyWhateverElseNeedsTheRoom) {
   EXPECT_EQ(dispatcher->provisioned(*version).available, 0u);
   for (auto* instance : maker.living) instance->become_ready();
   EXPECT_EQ(dispatcher->provisioned(*version).available, 2u);
+  turn(milliseconds(10));
+  call({catalog.catalog->function(model::FunctionName("hello")).value(), version, std::nullopt});
+  answer_all();
+  ASSERT_TRUE(answers.back()->outcome);
+  EXPECT_FALSE(answers.back()->outcome->is_cold()) << "its start was waited for by nobody";
   call("other");
   answer_all();
   call("hello");

@@ -30,7 +30,7 @@ Admission::Place::~Place() {
 }
 
 Admission::~Admission() {
-  for (auto* function : active_) function->active.reset();
+  for (auto* function : active_) function->active_.reset();
 }
 
 std::shared_ptr<Admission::OfFunction> Admission::of(const model::FunctionName& name) {
@@ -40,23 +40,23 @@ std::shared_ptr<Admission::OfFunction> Admission::of(const model::FunctionName& 
 }
 
 void Admission::touch(OfFunction& function, SteadyTime now) {
-  if (function.active) {
-    if (now - function.seen < kTouch) return;
-    active_.splice(active_.end(), active_, *function.active);
+  if (function.active_) {
+    if (now - function.seen_ < kTouch) return;
+    active_.splice(active_.end(), active_, *function.active_);
   } else {
-    function.active = active_.insert(active_.end(), &function);
+    function.active_ = active_.insert(active_.end(), &function);
   }
-  function.seen = now;
+  function.seen_ = now;
 }
 
 std::size_t Admission::active(SteadyTime now) {
-  while (!active_.empty() && now - active_.front()->seen >= kActive) {
+  while (!active_.empty() && now - active_.front()->seen_ >= kActive) {
     auto& oldest = *active_.front();
     if (oldest.running > 0) {
       touch(oldest, now);
     } else {
       active_.pop_front();
-      oldest.active.reset();
+      oldest.active_.reset();
     }
   }
   return active_.size();
@@ -100,7 +100,7 @@ Result<Admission::Place> Admission::admit(OfFunction& function, std::optional<st
 void Admission::sweep(SteadyTime now) {
   (void)active(now);
   std::erase_if(functions_, [](const auto& entry) {
-    return entry.second->running == 0 && entry.second.use_count() == 1 && !entry.second->active;
+    return entry.second->running == 0 && entry.second.use_count() == 1 && !entry.second->active_;
   });
 }
 

@@ -34,8 +34,8 @@ class Admission {
 
    private:
     friend class Admission;
-    SteadyTime seen{};  // called last, to the second
-    std::optional<std::list<OfFunction*>::iterator> active;
+    SteadyTime seen_{};  // called last, to the second
+    std::optional<std::list<OfFunction*>::iterator> active_;
   };
 
   // The right to run one call. Outlived by the admission.

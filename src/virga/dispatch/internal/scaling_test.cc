@@ -100,5 +100,23 @@ TEST(Scaling, AFirstCallTellsOnlyWhenItIsLong) {
   EXPECT_TRUE(is_telling(milliseconds(21)));
 }
 
+TEST(Scaling, ExpectsAWaitOfTheQueueTimesTheRunTimeOverTheInstances) {
+  Demand demand;
+  demand.queued = 9;
+  demand.instances = 5;
+  demand.run_time = mean(seconds(3));
+  EXPECT_EQ(expected_wait(demand), seconds(6));
+  demand.instances = 0;
+  EXPECT_EQ(expected_wait(demand), seconds(0));
+}
+
+TEST(Scaling, APoolYieldsWhileThatMakesItAndTheOtherMoreAlike) {
+  auto one = model::mebibytes(10);
+  EXPECT_TRUE(should_yield(model::mebibytes(100), one, model::mebibytes(0), one));
+  EXPECT_TRUE(should_yield(model::mebibytes(60), one, model::mebibytes(40), one));
+  EXPECT_FALSE(should_yield(model::mebibytes(50), one, model::mebibytes(40), one)) << "it would come back";
+  EXPECT_FALSE(should_yield(model::mebibytes(10), one, model::mebibytes(0), one)) << "its last one";
+}
+
 }  // namespace
 }  // namespace virga::dispatch

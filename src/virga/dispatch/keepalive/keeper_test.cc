@@ -132,5 +132,31 @@ TEST_F(KeeperTest, LeavingTwiceCountsOnce) {
   EXPECT_EQ(keeper.memory(), model::Bytes{0});
 }
 
+TEST_F(KeeperTest, LeavesThoseThatMayNotBeTaken) {
+  ASSERT_TRUE(admit(kept[0], 5));
+  ASSERT_TRUE(admit(kept[1], 5));
+  keeper.set_idle(kept[0], at(seconds(1)));
+  keeper.set_idle(kept[1], at(seconds(2)));
+  kept[2].memory = model::mebibytes(5);
+  auto may_take = [](const Kept& victim, const Kept&, SteadyTime) { return victim.since > at(seconds(1)); };
+  victims.clear();
+  EXPECT_TRUE(keeper.admit(kept[2], at(seconds(3)), victims, may_take));
+  EXPECT_THAT(victims, ElementsAre(&kept[1])) << "although the other is worth less";
+  kept[3].memory = model::mebibytes(5);
+  victims.clear();
+  EXPECT_FALSE(keeper.admit(kept[3], at(seconds(3)), victims, may_take));
+  EXPECT_THAT(victims, IsEmpty());
+}
+
+TEST_F(KeeperTest, AnIdleOneThatIsHeldStays) {
+  ASSERT_TRUE(admit(kept[0], 10));
+  keeper.set_idle(kept[0], at(seconds(1)));
+  keeper.hold(kept[0]);
+  EXPECT_EQ(keeper.idle_memory(), model::mebibytes(0));
+  EXPECT_FALSE(admit(kept[1], 5));
+  keeper.set_idle(kept[0], at(seconds(2)));
+  EXPECT_TRUE(admit(kept[1], 5));
+}
+
 }  // namespace
 }  // namespace virga::dispatch

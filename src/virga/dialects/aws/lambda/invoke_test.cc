@@ -51,7 +51,7 @@ TEST_F(LambdaInvoke, GivesTheAnswerAsItIs) {
   EXPECT_EQ(reply.body, "{\"a\": 1}");
   EXPECT_EQ(reply.fields,
             "Content-Type: application/json\r\nX-Amz-Executed-Version: $LATEST\r\nX-Virga-Phases: "
-            "queue=0,start=0,boot=0,init=0,run=0\r\nX-Amz-Log-Result: U1RBUlQKRU5ECg==\r\n");
+            "queue=0,start=0,attach=0,boot=0,init=0,run=0\r\nX-Amz-Log-Result: U1RBUlQKRU5ECg==\r\n");
   const auto& invocation = world_.invoker.invocations.at(0);
   EXPECT_EQ(invocation.id.text(), "11111111-2222-3333-4444-555555555555");
   EXPECT_EQ(invocation.invoked_arn, "arn:aws:lambda:eu-west-1:123456789012:function:f");
