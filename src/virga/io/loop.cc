@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "virga/base/assert.h"
@@ -25,6 +26,7 @@ constexpr std::size_t kSlots = 1024;  // of the timer wheel: 10 s at kTick; late
 constexpr int kEventsPerRound = 256;
 constexpr std::uint32_t kReads = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr int kJoinedRounds = 8;  // looks at the kernel that make one round at the most
+constexpr int kResumePasses = 4;  // over what was resumed meanwhile, between two looks at the kernel
 
 }  // namespace
 
@@ -57,6 +59,8 @@ struct Loop::State {
   int event_count = 0;
   int event_count_seen = 0;  // in this look at the kernel
   int joined_rounds = 0;     // looks since the work at the end of a round was last done
+  int round_events = 0;      // seen by them
+  int last_round_events = 0;
   int event_index = 0;
 
   std::uint64_t tick_of(SteadyTime time) const {
@@ -238,15 +242,21 @@ void Loop::run() {
       if (state.timers == 0 && state.next_tick <= elapsed) state.next_tick = elapsed + 1;
     }
 
-    // What is added meanwhile has its turn in the next round, so that nobody can keep the others from the kernel's
-    // events.
-    state.soon_now.swap(state.soon);
-    for (auto handle : state.soon_now) handle.resume();
-    state.soon_now.clear();
+    // One coroutine resumes the next: an answer goes through several of them. What is added after a few passes has its
+    // turn later, so that nobody can keep the others from the kernel's events.
+    for (int pass = 0; pass < kResumePasses && !state.soon.empty(); ++pass) {
+      state.soon_now.swap(state.soon);
+      for (auto handle : state.soon_now) handle.resume();
+      state.soon_now.clear();
+    }
     // As long as the kernel has more at once, the round goes on: what is gathered for its end grows with the load.
-    bool has_more = state.event_count_seen > 0 && ++state.joined_rounds < kJoinedRounds;
-    if (has_more || state.end_of_round.empty()) continue;
+    // Where one event comes at a time there is nothing to gather.
+    state.round_events += state.event_count_seen;
+    bool is_busy = state.round_events > 1 || state.last_round_events > 1;
+    bool has_more = is_busy && state.event_count_seen > 0 && ++state.joined_rounds < kJoinedRounds;
+    if (has_more) continue;
     state.joined_rounds = 0;
+    state.last_round_events = std::exchange(state.round_events, 0);
     state.end_of_round_now.swap(state.end_of_round);
     for (auto& work : state.end_of_round_now) work();
     state.end_of_round_now.clear();
