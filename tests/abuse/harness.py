@@ -1,5 +1,6 @@
 """Talks to virga-sandbox-run, and looks at the machine from outside. Standard library only."""
 
+import glob
 import json
 import os
 import queue
@@ -164,3 +165,16 @@ def namespaces():
             except OSError:
                 pass
     return seen
+
+
+def loops_of(folder):
+    """Loop devices whose file lies in this folder, or did while it had a name."""
+    found = []
+    for path in glob.glob("/sys/block/loop*/loop/backing_file"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if file.read().startswith(folder + "/"):
+                    found.append(path.split("/")[3])
+        except OSError:
+            pass  # let go of at this moment
+    return found

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""After many instances of each bad kind nothing is left: no process, group, mount, namespace, descriptor or host id.
+"""After many instances of each bad kind nothing is left: no process, group, mount, disk, namespace, descriptor or host id.
 
     leaks.py --runner virga-sandbox-run --attempts attempts [--count 1000] [--at-once 16]
 """
@@ -20,11 +20,11 @@ MIB = 1 << 20
 # Kind: arguments, options, milliseconds it may run before it is ended (None: it ends by itself), how it must end.
 KINDS = {
     "hang": (["/var/task/attempts", "sleep"], {}, 5, {"killed"}),
-    "crash": (["/var/task/attempts", "segv"], {}, None, {"signalled"}),
-    "out of memory": (["/var/task/attempts", "hog"], {"memory": 8 * MIB}, None, {"out_of_memory"}),
+    "crash": (["/var/task/attempts", "segv"], {"tmp": 512 * MIB}, None, {"signalled"}),
+    "out of memory": (["/var/task/attempts", "hog"], {"memory": 8 * MIB, "tmp": MIB}, None, {"out_of_memory"}),
     "fork bomb": (["/var/task/attempts", "fork-bomb"], {"processes": 32, "init_cpus": 0.1}, 20, {"killed"}),
     "log flood": (["/var/task/attempts", "flood", "100000000"], {"init_cpus": 0.1}, 10, {"killed"}),
-    "exit in a call": (["/var/task/attempts", "exit", "3"], {"listener": True}, None, {"exited"}),
+    "exit in a call": (["/var/task/attempts", "exit", "3"], {"listener": True, "tmp": 512 * MIB}, None, {"exited"}),
 }
 
 
@@ -53,6 +53,19 @@ def settle(condition, seconds=10):
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
     return condition()
+
+
+def steady_state(helper, children):
+    """What the helper holds once everything that is made ahead of need is there."""
+    state, since, deadline = None, 0, time.monotonic() + 15
+    while time.monotonic() < deadline:
+        now = (helper_state(helper), len(harness.children_of(helper)))
+        if now != state:
+            state, since = now, time.monotonic()
+        if time.monotonic() - since > 0.5 and now[1] == children:
+            break
+        time.sleep(0.05)
+    return state[0]
 
 
 def run_kind(runner, code, kind, count, at_once):
@@ -107,19 +120,23 @@ def main():
     shutil.copy(options.attempts, os.path.join(code, "attempts"))
     state = os.path.join(folder, "state")
     blanks = 8
+    primed = blanks // 2  # with a second process each, and a disk
     runner = harness.Runner(options.runner, state, blanks=blanks)
     helper = runner.hello["pid"]
     try:
-        settle(lambda: len(harness.children_of(helper)) == blanks)
-        first = helper_state(helper)
+        # The first primed blank that gets a task makes the helper open what it keeps for all of them.
+        steady_state(helper, blanks + primed)
+        run_kind(runner, code, "exit in a call", 1, 1)
+        has_disks = settle(lambda: len(harness.loops_of(state)) == blanks + primed)
+        first = steady_state(helper, blanks + primed)
         networks = network_namespaces()
         for kind in KINDS:
             begin = time.monotonic()
             ends, good = run_kind(runner, code, kind, options.count, options.at_once)
             check(f"{options.count} x {kind}", good, f"{dict(ends)} {time.monotonic() - begin:.1f} s")
             # What may be left is what waits for the next start: one process and one set of groups for each blank.
-            below = settle(lambda: len(harness.children_of(helper)) == blanks)
-            check(f"{kind}: no process is left", below, f"{len(harness.children_of(helper))} blanks")
+            below = settle(lambda: len(harness.children_of(helper)) == blanks + primed)
+            check(f"{kind}: no process is left", below, f"{len(harness.children_of(helper))} of blanks")
             # The helper tells the end first and tidies up after it, so it gets a moment here as well.
 
             def groups():
@@ -130,6 +147,9 @@ def main():
 
             good = settle(lambda: len(groups()) == blanks * len(kinds_of_groups()))
             check(f"{kind}: no group is left", good, f"{len(groups())} in {len(kinds_of_groups())}")
+            if has_disks:
+                good = settle(lambda: len(harness.loops_of(state)) == blanks + primed)
+                check(f"{kind}: no disk is left", good, f"{len(harness.loops_of(state))} ahead of need")
             good = settle(lambda: helper_state(helper) == first)
             check(f"{kind}: no descriptor and no mount is left in the helper", good, f"{first} {helper_state(helper)}")
         # Others on this machine make some as well, and the kernel takes them back in batches.
@@ -142,6 +162,7 @@ def main():
     # Other work on this machine comes and goes, so what is counted is what is ours.
     check("no process is left at the end", not harness.children_of(helper) and helper not in harness.host_pids())
     check("no group is left at the end", not harness.cgroups_of(state), str(harness.cgroups_of(state)[:3]))
+    check("no disk is left at the end", settle(lambda: not harness.loops_of(state)), str(harness.loops_of(state)))
     check("no mount is left at the end", not [path for path in mounts() if path.startswith(folder)])
     check("no file is left in the state folder", os.listdir(state) == [], str(os.listdir(state)))
     shutil.rmtree(folder)

@@ -168,6 +168,7 @@ struct Speaker {
          {"cpu_us", event.cpu_time.count()},
          {"processes", event.processes}});
   }
+  void operator()(Notice& event) { say({{"event", "notice"}, {"text", event.text}}); }
 };
 
 Result<> obey(Helper& helper, std::map<std::uint64_t, os::Descriptor>& listeners, const std::string& line) {

@@ -26,6 +26,8 @@ mount --bind "/host$modules" "/root/lib/modules/$(uname -r)"
 rm -f /root/usr/sbin/modprobe
 cp /bin/busybox /root/usr/sbin/modprobe
 mount --move /dev /root/dev
+# As systemd makes it from the module's own list; opening it loads the module.
+mknod -m 0660 /root/dev/loop-control c 10 237
 mkdir -p /root/dev/pts /root/dev/shm
 mount -t devpts devpts /root/dev/pts
 mount -t tmpfs tmpfs /root/dev/shm

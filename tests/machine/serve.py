@@ -15,6 +15,11 @@ FUNCTION = """
 def handler(event, context):
     block = bytearray(event["megabytes"] << 20)
     return len(block) >> 20
+
+def write(event, context):
+    block = bytes(1 << 20)
+    with open("/tmp/file", "wb", buffering=0) as file:
+        return sum(file.write(block) for _ in range(event["megabytes"])) >> 20
 """
 TOP = Path("/sys/fs/cgroup")
 
@@ -38,6 +43,7 @@ class OnVersionTwo(unittest.TestCase):
         self.assertEqual(checks["landlock"]["state"], "limited")  # this kernel's does less, and doctor says so
         self.assertRegex(checks["landlock"]["detail"], "^ABI [1-5]")
         self.assertEqual(checks["start as root"]["state"], "ok")
+        self.assertEqual(checks["/tmp"]["state"], "ok", checks["/tmp"])
 
     def test_functions_run_within_their_limits(self):
         with Virga() as daemon, tempfile.TemporaryDirectory() as code:
@@ -61,6 +67,15 @@ class OnVersionTwo(unittest.TestCase):
             self.assertIn("Runtime.OutOfMemory", ended.stdout + ended.stderr)
             after = virga("invoke", "memory", "--payload", '{"megabytes": 2}', *reach)
             self.assertEqual(after.stdout.strip(), "2")
+
+            # More than half of its memory, which would be all of a tmpfs.
+            virga("deploy", code, "--name", "disk", "--runtime", "python3.11", "--handler", "app.write", "--memory", 128,
+                  "--timeout", 60, *reach)
+            written = virga("invoke", "disk", "--payload", '{"megabytes": 100}', "--log", *reach)
+            self.assertEqual(written.stdout.strip(), "100")
+            used = int(re.search(r"Max Memory Used: (\d+) MB", written.stderr)[1])
+            self.assertTrue(8 <= used <= 128, used)
+            self.assertNotIn("/tmp", daemon.log_text())
             groups = [path for path in TOP.iterdir() if path.name.startswith("virga-")]
             self.assertEqual(len(groups), 1, groups)
         deadline = time.monotonic() + 5

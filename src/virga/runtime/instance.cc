@@ -408,7 +408,9 @@ void Instance::answer(std::uint64_t number, model::Fault fault, std::string_view
 }
 
 void Instance::finish(Call& call) {
-  call.outcome.max_memory.count = peak_memory_;
+  // The sandbox may hold a little more than the function's memory for its own parts, and cached files fill it to the
+  // brim.
+  call.outcome.max_memory.count = std::min(peak_memory_, plan_.version->config.memory.count);
   owner_.instance_finished(*this, call);
 }
 

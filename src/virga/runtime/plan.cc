@@ -13,6 +13,8 @@ namespace {
 
 // Memory at which Lambda gives one full core.
 constexpr double kBytesForOneCore = 1769.0 * 1024 * 1024;
+// The size of /tmp that stems are made with; what a function has unless it asks for another.
+constexpr std::uint64_t kStemTmp = 512u << 20;
 // What the sandbox itself needs beside the function: its pid 1, the kernel's page tables, the pages of /dev/shm.
 constexpr std::uint64_t kOverhead = 16u << 20;
 
@@ -93,6 +95,7 @@ std::string find_cold_reason(const std::map<std::string, std::string>& start, co
   if (!runtime.has_stems) return "its runtime has no stems";
   // What a stem may do on its loopback is decided before it is bound.
   if (version.config.network == model::NetworkMode::None) return "it has no network";
+  if (version.config.ephemeral_storage.count != kStemTmp) return "its /tmp is not 512 MB";
   auto stem = stem_environment(runtime);
   for (const auto& [name, value] : start) {
     auto same = stem.find(name);
@@ -118,8 +121,7 @@ InstancePlan make_plan(std::shared_ptr<const model::Version> version, const Runt
   plan.spec.limits.memory_bytes = sandbox_memory(config.memory);
   plan.spec.limits.cpus = static_cast<double>(config.memory.count) / kBytesForOneCore;
   plan.spec.limits.init_cpus = std::max(1.0, plan.spec.limits.cpus);
-  // The pages of /tmp count as the function's memory, so it gets half of that at the most.
-  plan.spec.limits.tmp_bytes = std::min(config.ephemeral_storage.count, config.memory.count / 2);
+  plan.spec.limits.tmp_bytes = config.ephemeral_storage.count;
   plan.spec.network = network_of(config.network);
   if (runtime.contract == ContractKind::RuntimeApi) {
     plan.spec.runtime_api_listener = config.network != model::NetworkMode::None;
@@ -158,6 +160,7 @@ sandbox::Spec stem_spec(const StemKind& kind) {
   spec.arguments = arguments_of(*kind.runtime, memory, "");
   spec.environment = as_list(stem_environment(*kind.runtime));
   if (kind.memory_bytes != 0) spec.limits.memory_bytes = kind.memory_bytes;
+  spec.limits.tmp_bytes = kStemTmp;
   return spec;
 }
 

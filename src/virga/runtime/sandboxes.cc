@@ -172,6 +172,8 @@ void Sandboxes::dispatch(sandbox::Event event) {
     if (auto found = running_.find(usage->id); found != running_.end() && found->second->usage) {
       std::exchange(found->second->usage, nullptr)->deliver(*usage);
     }
+  } else if (auto* notice = std::get_if<sandbox::Notice>(&event)) {
+    log::warn("functions get less /tmp than they asked for: half of their memory at most", {{"reason", notice->text}});
   }
 }
 

@@ -141,6 +141,41 @@ Result<T> wait_for(Helper& helper) {
   }
 }
 
+// Starts one sandbox whose /tmp is too large for its memory, and looks whether the helper has something to say.
+Result<std::string> try_disk() {
+  VIRGA_TRY_ASSIGN(auto folder, os::TemporaryDirectory::create());
+  VIRGA_TRY_ASSIGN(auto helper, Helper::start({.state_directory = folder.path() + "/state", .blanks = 0}));
+  Spec spec;
+  spec.id = 1;
+  spec.arguments = {"/bin/true"};
+  spec.working_directory = "/";
+  spec.limits.tmp_bytes = 2 * most_tmp_in_memory(spec.limits);
+  VIRGA_TRY(helper.start(spec, {}));
+  std::string notice;
+  while (true) {
+    VIRGA_TRY_ASSIGN(auto event, helper.receive());
+    if (!event) {
+      pollfd waiting{helper.descriptor(), POLLIN, 0};
+      if (::poll(&waiting, 1, kPatience) == 0) return fail(ErrorCode::DeadlineExceeded, "no answer in 5 seconds");
+      continue;
+    }
+    if (auto* failed = std::get_if<StartFailed>(&*event)) return fail(std::move(failed->error));
+    if (auto* said = std::get_if<Notice>(&*event)) notice = std::move(said->text);
+    if (std::holds_alternative<Ended>(*event)) return notice;
+  }
+}
+
+Check disks() {
+  constexpr const char* kName = "/tmp";
+  constexpr const char* kLoss = "a function gets half of its memory at most, and what it writes counts as memory: ";
+  if (::geteuid() != 0) return {kName, State::Limited, std::string(kLoss) + "this is not root", "start Virga as root"};
+  auto tried = try_disk();
+  if (!tried) return {kName, State::Limited, kLoss + tried.error().message(), "see what the message names"};
+  if (tried->empty()) return {kName, State::Ok, "a disk of its own where it is larger than half of the memory", ""};
+  return {kName, State::Limited, kLoss + *tried,
+          "give this machine loop devices (modprobe loop), mkfs.ext4 (package e2fsprogs) and space on its disk"};
+}
+
 // Gives waiting sandboxes an empty task, one after the other.
 Result<std::vector<double>> bind_times(Helper::Privilege privilege) {
   constexpr std::uint64_t kBinds = 9;
@@ -230,7 +265,8 @@ Check stems(const char* name, Helper::Privilege privilege) {
 }  // namespace
 
 std::vector<Check> examine() {
-  std::vector<Check> checks = {kernel(), user_namespaces(), cgroups(), seccomp(), landlock(), egress(), hyperthreads()};
+  std::vector<Check> checks = {kernel(),   user_namespaces(), cgroups(), seccomp(),
+                               landlock(), disks(),           egress(),  hyperthreads()};
   checks.push_back(start("start as root", Helper::Privilege::Root, ""));
   checks.push_back(start("start rootless", Helper::Privilege::Rootless,
                          "; without root all sandboxes share one host user, so it is for one tenant only"));

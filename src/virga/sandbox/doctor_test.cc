@@ -9,8 +9,8 @@ namespace {
 
 TEST(Doctor, SaysSomethingAboutEverythingASandboxNeeds) {
   auto checks = examine();
-  for (const char* name :
-       {"kernel", "user namespaces", "cgroups", "seccomp", "landlock", "egress", "start as root", "start rootless"}) {
+  for (const char* name : {"kernel", "user namespaces", "cgroups", "seccomp", "landlock", "/tmp", "egress",
+                           "start as root", "start rootless"}) {
     auto found = std::find_if(checks.begin(), checks.end(), [&](const Check& check) { return check.name == name; });
     ASSERT_NE(found, checks.end()) << name;
     EXPECT_FALSE(found->detail.empty()) << name;

@@ -265,6 +265,7 @@ Result<std::optional<Event>> Helper::receive() {
   if (auto* failed = std::get_if<BindFailed>(&*report)) return Event(std::move(*failed));
   if (auto* ended = std::get_if<Ended>(&*report)) return Event(*ended);
   if (auto* usage = std::get_if<Usage>(&*report)) return Event(*usage);
+  if (auto* notice = std::get_if<Notice>(&*report)) return Event(std::move(*notice));
   return fail(ErrorCode::Internal, "the sandbox helper sent what it should not");
 }
 

@@ -87,7 +87,13 @@ struct Usage {
   std::uint32_t processes = 0;
 };
 
-using Event = std::variant<Started, StartFailed, Bound, BindFailed, Ended, Usage>;
+// Something about this machine that its operator should know and that no sandbox fails for: for the log. /tmp of
+// sandboxes is smaller than asked for, and why.
+struct Notice {
+  std::string text;
+};
+
+using Event = std::variant<Started, StartFailed, Bound, BindFailed, Ended, Usage, Notice>;
 
 // The daemon's end of the socket pair to `virga-spawn`, the small privileged process that makes and ends sandboxes, and
 // of the one to its parent, which does nothing but start it, again if need be. Requests never block; their answers are

@@ -13,13 +13,19 @@ enum class Network {
 };
 
 struct Limits {
-  std::uint64_t memory_bytes = 128ull << 20;  // of the whole process tree, /tmp and /dev/shm included
+  std::uint64_t memory_bytes = 128ull << 20;  // of the whole process tree, /dev/shm included, and /tmp if it is memory
   double cpus = 0;                            // CPU quota in cores once end_init() is called; 0: no quota
   double init_cpus = 0;                       // CPU quota in cores until then; 0: no quota
   std::uint32_t processes = 1024;             // processes and threads
   std::uint32_t open_files = 1024;            // descriptors of one process
-  std::uint64_t tmp_bytes = 64ull << 20;      // size of /tmp; its pages count as memory
+  std::uint64_t tmp_bytes = 64ull << 20;      // size of /tmp, and of the largest file
 };
+
+// Up to this size /tmp is memory. A larger one is a disk of the sandbox's own; where there can be none (rootless, no
+// loop devices, the host's disk is full), /tmp has this size.
+constexpr std::uint64_t most_tmp_in_memory(const Limits& limits) {
+  return limits.memory_bytes / 2;
+}
 
 // A stem starts without a task and gets it once, later, from Helper::bind().
 enum class Stage { Whole, Stem };
@@ -44,7 +50,8 @@ struct Spec {
   Network network = Network::Loopback;
   bool runtime_api_listener = false;  // listen on 127.0.0.1:9001 inside, and hand the listener out in Started
   // A stem has no code, layers, output folder or listener, its network is Loopback, and of its limits only `open_files`
-  // and `processes` hold, and `memory_bytes` as what /proc/meminfo shows: it runs only what Virga itself brings.
+  // and `processes` hold, and `memory_bytes` as what /proc/meminfo shows: it runs only what Virga itself brings. With
+  // `tmp_bytes` above most_tmp_in_memory() its /tmp is a disk of that size, which it keeps.
   Stage stage = Stage::Whole;
 };
 
@@ -53,7 +60,8 @@ struct Binding {
   std::uint64_t id = 0;                        // of the stem
   std::string code_directory;                  // as in Spec
   std::vector<std::string> layer_directories;  // as in Spec
-  Limits limits;                               // `open_files` and `processes` at most those of the stem
+  Limits limits;                               // `open_files` and `processes` at most those of the stem; where
+                                               // its /tmp is a disk, `tmp_bytes` as the stem's
   Network network = Network::Loopback;         // or Egress; what a stem opened before it was bound cannot be closed
 };
 

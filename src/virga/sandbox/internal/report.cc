@@ -77,6 +77,7 @@ struct Encoder {
     put_error(writer, event.error);
   }
   void operator()(const HelperStarted& started) { writer.put(started.pid); }
+  void operator()(const Notice& notice) { writer.put(std::string_view(notice.text).substr(0, kMaxMessage)); }
 };
 
 }  // namespace
@@ -153,6 +154,9 @@ Result<Report> decode_report(std::string_view bytes) {
       report = BindFailed{id, get_error(reader)};
       break;
     }
+    case 9:
+      report = Notice{reader.text(kMaxMessage)};
+      break;
     default:
       reader.refuse();
   }

@@ -29,7 +29,8 @@ struct HelperStarted {
   std::int32_t pid = 0;
 };
 
-using Report = std::variant<Started, StartFailed, Ended, Usage, Hello, Unable, HelperStarted, Bound, BindFailed>;
+using Report =
+    std::variant<Started, StartFailed, Ended, Usage, Hello, Unable, HelperStarted, Bound, BindFailed, Notice>;
 
 std::string encode(const Report& report);
 Result<Report> decode_report(std::string_view bytes);

@@ -38,6 +38,7 @@ inline constexpr std::uint32_t kHasRuntime = 64;
 inline constexpr std::uint32_t kHasOutputFolder = 128;
 inline constexpr std::uint32_t kHasMeminfo = 256;
 inline constexpr std::uint32_t kHasResolver = 512;
+inline constexpr std::uint32_t kHasTmp = 1024;
 
 // An order is this, followed by the request's own bytes; without those, and with the folder for layers, it is the one
 // to prime. What a primed process 2 gets is the same, without trees.

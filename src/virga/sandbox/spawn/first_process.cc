@@ -132,7 +132,7 @@ struct Order {
   std::uint32_t egress_slot = 0;
   // The program's descriptors: input, output, errors, frames; -1: none.
   int channels[4] = {-1, -1, -1, -1};
-  os::Descriptor code, layers, runtime, output, meminfo, resolver;
+  os::Descriptor code, layers, runtime, output, meminfo, resolver, tmp;
 };
 
 Result<Order> receive_order(int from) {
@@ -171,6 +171,7 @@ Result<Order> receive_order(int from) {
   order.output = take(kHasOutputFolder);
   order.meminfo = take(kHasMeminfo);
   order.resolver = take(kHasResolver);
+  order.tmp = take(kHasTmp);
   return order;
 }
 
@@ -180,12 +181,14 @@ Result<std::vector<os::Descriptor>> furnish(const Order& order) {
     const os::Descriptor& tree;
     const char* path;
   };
-  for (const auto& [tree, path] : {Place{order.code, "/var/task"}, Place{order.layers, "/opt"},
-                                   Place{order.runtime, "/var/runtime"}, Place{order.output, "/var/output"},
-                                   Place{order.meminfo, "/proc/meminfo"}, Place{order.resolver, "/etc/resolv.conf"}}) {
+  for (const auto& [tree, path] :
+       {Place{order.code, "/var/task"}, Place{order.layers, "/opt"}, Place{order.runtime, "/var/runtime"},
+        Place{order.output, "/var/output"}, Place{order.meminfo, "/proc/meminfo"},
+        Place{order.resolver, "/etc/resolv.conf"}, Place{order.tmp, "/tmp"}}) {
     if (tree.valid()) VIRGA_TRY(attach(tree, path));
   }
-  VIRGA_TRY(mount_tmp(order.spec.limits.tmp_bytes));
+  if (!order.tmp.valid())
+    VIRGA_TRY(mount_tmp(std::min(order.spec.limits.tmp_bytes, most_tmp_in_memory(order.spec.limits))));
   if (order.spec.network == Network::None) VIRGA_TRY(set_loopback(Link::Down));
   std::vector<os::Descriptor> made;
   if (order.spec.runtime_api_listener) {

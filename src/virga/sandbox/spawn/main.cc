@@ -147,13 +147,20 @@ Result<> help(const Arguments& arguments, const Roots& given, os::Descriptor dae
   // A mount namespace of its own: the host sees none of the mounts below, and its own changes still arrive.
   if (::unshare(CLONE_NEWNS) != 0) return os::fail_errno("make a mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return os::fail_errno("mount / as slave");
+  // Before the workshop may cover the folder. Opened anew, because the lock goes with its description.
+  os::Descriptor folder(::openat(lock.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  auto disks = arguments.is_root ? Disks::open(std::move(folder), arguments.state_directory, arguments.settings.blanks)
+                                 : Result<Disks>(fail(ErrorCode::Unimplemented, "disks need root"));
   VIRGA_TRY_ASSIGN(auto roots, given.open_again());
   VIRGA_TRY_ASSIGN(auto workshop, Workshop::create(kWorkshop));
   // Nobody may read the image, so a process that runs it cannot be traced from its first instruction on.
   VIRGA_TRY_ASSIGN(auto init, sealed_image("virga-init", embedded_init(), 0111));
   auto filter = make_seccomp_filter();
   Ground ground{arguments.is_root, arguments.owner, filter, landlock_abi(), init, workshop, roots};
-  Spawner spawner(std::move(daemon), ground, workshop, cgroups ? cgroups->get() : nullptr, arguments.settings);
+  auto settings = arguments.settings;
+  if (!disks && arguments.is_root) settings.notice = disks.error().message();
+  Spawner spawner(std::move(daemon), ground, workshop, cgroups ? cgroups->get() : nullptr, disks ? &*disks : nullptr,
+                  std::move(settings));
   VIRGA_TRY(spawner.prepare());
   spawner.run();
   return {};

@@ -54,8 +54,8 @@ class Workshop {
   std::map<std::uint64_t, std::string> meminfo_;  // by memory size
 };
 
-// What is seen in place of hidden entries of /proc: empty, and on a read-only mount, where not even root opens it to write
-// as it could /dev/null.
+// What is seen in place of hidden entries of /proc: empty, and on a read-only mount, where not even root opens it to
+// write as it could /dev/null.
 inline constexpr const char* kHidingFile = "/var/nothing";
 inline constexpr const char* kHidingFolder = "/var/empty";
 

@@ -21,22 +21,25 @@ using std::chrono::microseconds;
 
 constexpr std::size_t kMostPending = 8192;  // requests that wait for a blank
 constexpr std::size_t kMostPreparing = 8;   // blanks in the making at a time
+constexpr std::size_t kLookAhead = 16;      // requests among which one that can be served is looked for
 constexpr int kIdleBeforeRefill = 1;        // milliseconds without an event before a blank is made ahead of need
 constexpr int kRemoveAgainAfter = 10;       // milliseconds
 constexpr std::size_t kStemHandles = 3;     // descriptors that come with a stem
 
-// What epoll hands back: the sandbox's serial and which of its descriptors it was. 0 is the daemon.
+// What epoll hands back: the sandbox's serial, which begins at 1, and which of its descriptors it was.
+constexpr std::uint64_t kDaemonKey = 0;
+constexpr std::uint64_t kDisksKey = 1;
 enum class Which : std::uint64_t { Socket, Process, Program };
 constexpr std::uint64_t kWhiches = 3;
 constexpr std::uint64_t key_of(std::uint64_t serial, Which which) {
   return serial * kWhiches + static_cast<std::uint64_t>(which);
 }
 
-Result<> watch(const os::Descriptor& epoll, const os::Descriptor& descriptor, std::uint64_t key) {
+Result<> watch(const os::Descriptor& epoll, int descriptor, std::uint64_t key) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = key;
-  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, descriptor.get(), &event) != 0) return os::fail_errno("epoll_ctl");
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) return os::fail_errno("epoll_ctl");
   return {};
 }
 
@@ -46,22 +49,26 @@ void send_kill(const os::Descriptor& process) {
 
 }  // namespace
 
-Spawner::Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop, Cgroups* cgroups, Settings settings)
+Spawner::Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop, Cgroups* cgroups, Disks* disks,
+                 Settings settings)
     : daemon_(std::move(daemon)),
       ground_(ground),
       workshop_(workshop),
       cgroups_(cgroups),
+      disks_(disks),
       settings_(std::move(settings)) {}
 
 Result<> Spawner::prepare() {
   epoll_ = os::Descriptor(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return os::fail_errno("epoll_create");
   VIRGA_TRY(os::set_nonblocking(daemon_));
-  return watch(epoll_, daemon_, 0);
+  if (disks_ != nullptr) VIRGA_TRY(watch(epoll_, disks_->descriptor(), kDisksKey));
+  return watch(epoll_, daemon_.get(), kDaemonKey);
 }
 
 void Spawner::run() {
   send(wire::Hello{ground_.is_root, cgroups_ != nullptr});
+  if (!settings_.notice.empty()) send(Notice{settings_.notice});
   while (!daemon_gone_) {
     epoll_event events[64];
     int count = ::epoll_wait(epoll_.get(), events, 64, housekeep());
@@ -70,9 +77,14 @@ void Spawner::run() {
     } else if (count == 0 && wants_primed()) {
       prime_one();
     }
+    if (count == 0 && wants_disk()) disks_->make_ahead();
     for (int i = 0; i < count; ++i) {
       std::uint64_t key = events[i].data.u64;
-      if (key == 0) {
+      if (key == kDisksKey) {
+        disks_->on_readable();
+        continue;
+      }
+      if (key == kDaemonKey) {
         if ((events[i].events & EPOLLOUT) != 0) flush();
         if ((events[i].events & ~EPOLLOUT) != 0) read_requests();
         continue;
@@ -97,8 +109,10 @@ void Spawner::run() {
 
 int Spawner::housekeep() {
   std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
-  if (wants_blank() || wants_primed()) return kIdleBeforeRefill;
-  return to_remove_.empty() ? -1 : kRemoveAgainAfter;
+  bool has_children = disks_ != nullptr && disks_->housekeep();
+  if (auto notice = disks_ != nullptr ? disks_->take_notice() : std::nullopt) send(Notice{std::move(*notice)});
+  if (wants_blank() || wants_primed() || wants_disk()) return kIdleBeforeRefill;
+  return to_remove_.empty() && !has_children ? -1 : kRemoveAgainAfter;
 }
 
 // Ahead of need, and never at the expense of a start under way.
@@ -111,7 +125,12 @@ bool Spawner::wants_blank() const {
 // Half of the blanks, and never the last one that waits for an order of another kind.
 bool Spawner::wants_primed() const {
   return pending_.empty() && count(State::Starting) == 0 && count(State::Preparing) == 0 && count(State::Ready) > 1 &&
-         count(State::Priming) + count(State::Primed) < (settings_.blanks + 1) / 2;
+         count(State::Priming) + count(State::Primed) < (settings_.blanks + 1) / 2 &&
+         (disks_ == nullptr || disks_->ask(Disks::kUsualBytes, 1) != Disks::Stock::Coming);
+}
+
+bool Spawner::wants_disk() const {
+  return disks_ != nullptr && pending_.empty() && count(State::Starting) == 0 && disks_->wants_more();
 }
 
 std::size_t Spawner::count(State state) const {
@@ -221,8 +240,8 @@ Result<> Spawner::add_blank() {
   }
   sandbox->host_id = *host_id;
   sandbox->blank = std::move(*blank);
-  VIRGA_TRY(watch(epoll_, sandbox->blank.socket, key_of(sandbox->serial, Which::Socket)));
-  VIRGA_TRY(watch(epoll_, sandbox->blank.process, key_of(sandbox->serial, Which::Process)));
+  VIRGA_TRY(watch(epoll_, sandbox->blank.socket.get(), key_of(sandbox->serial, Which::Socket)));
+  VIRGA_TRY(watch(epoll_, sandbox->blank.process.get(), key_of(sandbox->serial, Which::Process)));
   sandboxes_.emplace(sandbox->serial, std::move(sandbox));
   return {};
 }
@@ -230,13 +249,17 @@ Result<> Spawner::add_blank() {
 // Gives waiting starts to ready blanks, and sees to it that enough are in the making.
 void Spawner::serve_pending() {
   while (!pending_.empty()) {
-    Sandbox* blank = choose(pending_.front().request.spec);
-    if (blank == nullptr) break;
-    Pending pending = std::move(pending_.front());
-    pending_.pop_front();
+    // One that waits for its disk does not hold up those right behind it.
+    auto last = pending_.begin() + static_cast<std::ptrdiff_t>(std::min(pending_.size(), kLookAhead));
+    Sandbox* blank = nullptr;
+    auto next = std::find_if(pending_.begin(), last,
+                             [&](const Pending& waiting) { return (blank = choose(waiting.request.spec)) != nullptr; });
+    if (next == last) break;
+    Pending pending = std::move(*next);
+    pending_.erase(next);
     assign(*blank, pending);
   }
-  std::size_t preparing = pending_.empty() ? 0 : count(State::Preparing);
+  std::size_t preparing = pending_.empty() ? 0 : count(State::Preparing) + count(State::Ready);
   while (preparing < std::min(pending_.size(), kMostPreparing)) {
     if (auto added = add_blank(); !added) {
       if (preparing > 0) return;  // those in the making may do
@@ -250,7 +273,7 @@ void Spawner::serve_pending() {
 
 Result<> Spawner::watch_program(Sandbox& sandbox) {
   VIRGA_TRY(os::set_nonblocking(sandbox.program));
-  return watch(epoll_, sandbox.program, key_of(sandbox.serial, Which::Program));
+  return watch(epoll_, sandbox.program.get(), key_of(sandbox.serial, Which::Program));
 }
 
 // ---- From the sandboxes.
@@ -333,6 +356,7 @@ void Spawner::finish(std::uint64_t serial) {
   (void)::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(sandbox.blank.process.get()), &info, WEXITED);
   if (sandbox.egress) egress_->disconnect(*sandbox.egress);
   if (sandbox.lent) take_back(*sandbox.lent);  // before the daemon hears of the end
+  if (sandbox.tmp.valid()) disks_->end(std::move(sandbox.tmp));
   report_end(sandbox);
   if (!sandbox.layer_folder.empty()) remove_layer_folder(sandbox.layer_folder);
   host_ids_.erase(sandbox.host_id);
@@ -418,6 +442,7 @@ void Spawner::shut_down() {
     std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
     if (!to_remove_.empty()) ::usleep(kRemoveAgainAfter * 1000);
   }
+  if (disks_ != nullptr) disks_->shut_down();
   if (cgroups_ != nullptr) cgroups_->remove();
 }
 

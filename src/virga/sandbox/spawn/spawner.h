@@ -17,6 +17,7 @@
 #include "virga/sandbox/internal/request.h"
 #include "virga/sandbox/spawn/blank.h"
 #include "virga/sandbox/spawn/cgroup.h"
+#include "virga/sandbox/spawn/disks.h"
 #include "virga/sandbox/spawn/egress.h"
 #include "virga/sandbox/spawn/stem.h"
 
@@ -32,10 +33,12 @@ class Spawner {
     std::uint32_t blanks = 0;
     std::string state_directory;
     std::vector<std::string> egress_allowed;  // from read_range()
+    std::string notice;                       // what the daemon is told at the start; "": nothing
   };
 
-  // `daemon` is the socket to the daemon; `cgroups` may be null. `ground` and `workshop` must outlive this.
-  Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop, Cgroups* cgroups, Settings settings);
+  // `daemon` is the socket to the daemon; `cgroups` and `disks` may be null. What is borrowed must outlive this.
+  Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop, Cgroups* cgroups, Disks* disks,
+          Settings settings);
   Result<> prepare();
   // Until the daemon closes its end; then ends all that is left.
   void run();
@@ -71,6 +74,7 @@ class Spawner {
     Clock::time_point handed_over;            // when process 2 of a primed blank got its program
     std::optional<std::uint32_t> egress;      // the slot of its way out
     std::optional<LentFolder> lent;           // to be taken back at the end
+    os::Descriptor tmp;                       // its disk, if it has one
     std::optional<int> status;                // the program's wait status, from init
     std::optional<Error> failure;             // what the first process said before it gave up
   };
@@ -88,17 +92,21 @@ class Spawner {
   int housekeep();  // returns how long epoll may wait, in milliseconds
   bool wants_blank() const;
   bool wants_primed() const;
+  bool wants_disk() const;
   void read_requests();
   void handle(wire::Request request, std::string bytes, std::vector<os::Descriptor> descriptors);
   void kill(std::uint64_t id);
   void end(Sandbox& sandbox);
   void serve_pending();
+  Disks::Stock disk_for(const Spec& spec, std::size_t wanted);
+  Result<> take_disk(Sandbox& sandbox, const Spec& spec);
   Result<> connect(Sandbox& sandbox);
   Result<> add_blank();
   void assign(Sandbox& blank, const Pending& pending);
   void prime_one();
   Result<> prime(Sandbox& sandbox);
   Sandbox* choose(const Spec& spec);
+  bool fits_primed(const Sandbox& primed_one, const Spec& spec);
   void bind(const Spec& spec);
   Result<> give_task(Sandbox& sandbox, const StemHandles& stem, const Spec& spec);
   Result<> give_order(Sandbox& sandbox, const Pending& pending);
@@ -122,6 +130,7 @@ class Spawner {
   const Ground& ground_;
   Workshop& workshop_;
   Cgroups* cgroups_;
+  Disks* disks_;
   Settings settings_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Sandbox>> sandboxes_;  // by serial
   std::unordered_map<std::uint64_t, std::uint64_t> serials_;               // by id

@@ -84,7 +84,7 @@ Result<> Home::limit(const StemHandles& stem, const Limits& limits, bool has_cgr
 Result<> Home::furnish(const StemHandles& stem, const StemTrees& trees, std::uint64_t tmp_bytes) const {
   Visit visit(*this, stem.mounts, CLONE_NEWNS);
   if (!visit.is_there()) return os::fail_errno("enter a stem's mount namespace");
-  VIRGA_TRY(resize_tmp(tmp_bytes));
+  if (tmp_bytes > 0) VIRGA_TRY(resize_tmp(tmp_bytes));
   struct Place {
     const os::Descriptor& tree;
     const char* path;

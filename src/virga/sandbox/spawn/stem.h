@@ -35,8 +35,9 @@ class Home {
 
   // The limits of the stem's process. Before anything of the task can be seen.
   Result<> limit(const StemHandles& stem, const Limits& limits, bool has_cgroups) const;
-  // Attaches the trees in the stem's mount namespace and sets the size of its /tmp. On an error the stem may have part
-  // of it and has to be ended. Ends the process if there is no way back: it must not serve others from a sandbox.
+  // Attaches the trees in the stem's mount namespace and sets the size of its /tmp (0: it is a disk). On an error the
+  // stem may have part of it and has to be ended. Ends the process if there is no way back: it must not serve others
+  // from a sandbox.
   Result<> furnish(const StemHandles& stem, const StemTrees& trees, std::uint64_t tmp_bytes) const;
   // Sets up the stem's side of its way out, and where it asks for names.
   Result<NameSockets> connect(const StemHandles& stem, std::uint32_t slot) const;

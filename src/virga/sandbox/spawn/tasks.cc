@@ -16,28 +16,32 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
-// What a primed blank can become. Its policy is in place, so nothing that policy depends on may be special.
-bool fits_primed(const Spec& spec) {
-  const Limits primed;
-  return spec.stage == Stage::Whole && spec.output_directory.empty() && spec.network != Network::None &&
-         spec.limits.open_files <= primed.open_files && spec.limits.processes <= primed.processes;
-}
-
 std::string_view bytes_of(const OrderHead& head) {
   return {reinterpret_cast<const char*>(&head), sizeof(head)};
 }
 
 }  // namespace
 
-// The blank that has least left to do for this start; null: none is ready.
+// What a primed blank can become. Its policy is in place, so nothing that policy depends on may be special.
+// Landlock has no rule for what would be mounted over its /tmp later, so that must be of the right kind already.
+bool Spawner::fits_primed(const Sandbox& primed_one, const Spec& spec) {
+  const Limits primed;
+  bool has_its_tmp =
+      primed_one.tmp.valid() ? spec.limits.tmp_bytes == Disks::kUsualBytes : disk_for(spec, 1) == Disks::Stock::None;
+  return has_its_tmp && spec.stage == Stage::Whole && spec.output_directory.empty() && spec.network != Network::None &&
+         spec.limits.open_files <= primed.open_files && spec.limits.processes <= primed.processes;
+}
+
+// The blank that has least left to do for this start; null: none is ready, or the disk for it is not.
 Spawner::Sandbox* Spawner::choose(const Spec& spec) {
   Sandbox* ready = nullptr;
   for (const auto& [serial, sandbox] : sandboxes_) {
     if (sandbox->killed) continue;
-    if (sandbox->state == State::Primed && fits_primed(spec)) return sandbox.get();
+    if (sandbox->state == State::Primed && fits_primed(*sandbox, spec)) return sandbox.get();
     if (sandbox->state == State::Ready) ready = sandbox.get();
   }
-  return ready;
+  bool waits = ready != nullptr && disk_for(spec, pending_.size()) == Disks::Stock::Coming;
+  return waits ? nullptr : ready;
 }
 
 void Spawner::assign(Sandbox& sandbox, const Pending& pending) {
@@ -53,6 +57,18 @@ void Spawner::assign(Sandbox& sandbox, const Pending& pending) {
       end(sandbox);
     }
   }
+}
+
+// None: it needs none, or can have none.
+Disks::Stock Spawner::disk_for(const Spec& spec, std::size_t wanted) {
+  if (disks_ == nullptr || spec.limits.tmp_bytes <= most_tmp_in_memory(spec.limits)) return Disks::Stock::None;
+  return disks_->ask(spec.limits.tmp_bytes, wanted);
+}
+
+Result<> Spawner::take_disk(Sandbox& sandbox, const Spec& spec) {
+  if (disk_for(spec, 1) != Disks::Stock::Ready) return {};
+  VIRGA_TRY_ASSIGN(sandbox.tmp, disks_->take(spec.limits.tmp_bytes, sandbox.host_id));
+  return {};
 }
 
 Result<> Spawner::connect(Sandbox& sandbox) {
@@ -113,6 +129,8 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
   if (sandbox.cgroup != nullptr && is_stem) sandbox.cgroup->set_background();
   if (sandbox.cgroup != nullptr && !is_stem) VIRGA_TRY(sandbox.cgroup->set_limits(spec.limits));
   sandbox.phases.cgroup = duration_cast<microseconds>(Clock::now() - begin);
+  VIRGA_TRY(take_disk(sandbox, spec));
+  if (sandbox.tmp.valid()) head.descriptors |= kHasTmp;
 
   std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
   bytes += pending.bytes;
@@ -120,6 +138,7 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
   descriptors.reserve(pending.channels.size());
   for (const auto& channel : pending.channels) descriptors.push_back(channel.get());
   for (const auto& tree : trees) descriptors.push_back(tree.get());
+  if (sandbox.tmp.valid()) descriptors.push_back(sandbox.tmp.get());
   return os::send_message(sandbox.blank.socket, bytes, descriptors);
 }
 
@@ -135,8 +154,13 @@ Result<> Spawner::prime(Sandbox& sandbox) {
   VIRGA_TRY_ASSIGN(sandbox.layer_folder, workshop_.make_folder(sandbox.serial));
   VIRGA_TRY_ASSIGN(auto tree, workshop_.clone_made_folder(sandbox.layer_folder));
   OrderHead head{kHasLayers, cgroups_ != nullptr ? 1u : 0u, 0};
-  int passed = tree.get();
-  return os::send_message(sandbox.blank.socket, bytes_of(head), std::span(&passed, 1));
+  std::vector<int> passed = {tree.get()};
+  if (disks_ != nullptr && disks_->ask(Disks::kUsualBytes, 1) == Disks::Stock::Ready) {
+    VIRGA_TRY_ASSIGN(sandbox.tmp, disks_->take(Disks::kUsualBytes, sandbox.host_id));
+    head.descriptors |= kHasTmp;
+    passed.push_back(sandbox.tmp.get());
+  }
+  return os::send_message(sandbox.blank.socket, bytes_of(head), passed);
 }
 
 Result<> Spawner::give_program(Sandbox& sandbox, const Pending& pending) {
@@ -184,9 +208,12 @@ void Spawner::read_program(Sandbox& sandbox) {
 
 void Spawner::bind(const Spec& spec) {
   Sandbox* sandbox = find(spec.id);
-  if (sandbox == nullptr) return;  // ended: its event is on the way
+  if (sandbox == nullptr || sandbox->killed) return;  // its end is told, or on the way
   if (sandbox->state != State::Running || !sandbox->stem) {
     return send(BindFailed{spec.id, Error(ErrorCode::Conflict, "only a stem can be bound, and only once")});
+  }
+  if (sandbox->tmp.valid() && spec.limits.tmp_bytes != sandbox->limits.tmp_bytes) {
+    return send(BindFailed{spec.id, Error(ErrorCode::Conflict, "this stem's /tmp is a disk of another size")});
   }
   sandbox->arrival = Clock::now();
   StemHandles stem = std::move(*sandbox->stem);
@@ -233,7 +260,8 @@ Result<> Spawner::give_task(Sandbox& sandbox, const StemHandles& stem, const Spe
     sandbox.to_hand_out.push_back(std::move(names.listener));
     VIRGA_TRY_ASSIGN(trees.resolver, workshop_.clone_resolver());
   }
-  VIRGA_TRY(home_->furnish(stem, trees, spec.limits.tmp_bytes));
+  VIRGA_TRY(home_->furnish(stem, trees,
+                           sandbox.tmp.valid() ? 0 : std::min(spec.limits.tmp_bytes, most_tmp_in_memory(spec.limits))));
   sandbox.phases.mounts = duration_cast<microseconds>(Clock::now() - begin);
   return {};
 }
