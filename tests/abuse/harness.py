@@ -12,6 +12,10 @@ import time
 MARKER = "marker"  # a file that the code of every task has: when a stem sees it, it is bound
 
 
+# How many times longer than usual everything may take: an emulated machine is slow.
+PATIENCE = float(os.environ.get("VIRGA_PATIENCE", "1"))
+
+
 class Runner:
     """One helper with its sandboxes. Events of a sandbox are handed to whoever waits for its id.
 
@@ -79,7 +83,7 @@ class Runner:
 
     def wait(self, sandbox, event, seconds=20):
         """The next event of this kind; a start_failed ends any wait."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             found = self._queue(sandbox).get(timeout=max(0.01, deadline - time.monotonic()))
             if found["event"] in (event, "start_failed", "bind_failed"):

@@ -23,6 +23,7 @@ PYTHON = "/usr/bin/python3"
 def steps(options):
     tools = ["--runner", options.runner, "--attempts", options.attempts]
     environment = {"VIRGA": options.virga, "VIRGA_SOURCE": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1",
+                   "VIRGA_PATIENCE": "5",
                    "PYTHONPATH": f"{SOURCE / 'tests' / 'abuse'}:{SOURCE / 'tests' / 'e2e'}"}
 
     def step(name, command, seconds, refuse=()):
@@ -34,7 +35,8 @@ def steps(options):
              ["SKIPPED"]),
         step("groups: session, delegated unit, delegated to a user", [PYTHON, HERE / "groups.py", *tools], 90),
         step("serve, deploy, invoke, memory limit, doctor", [PYTHON, HERE / "serve.py"], 90),
-        step("abuse list", [PYTHON, SOURCE / "tests" / "abuse" / "run.py", *tools], 180, ["rootless: skipped"]),
+        step("abuse list", [PYTHON, SOURCE / "tests" / "abuse" / "run.py", *tools, "--stems", "attempts"], 300,
+             ["rootless: skipped"]),
         step("nothing is left", [PYTHON, SOURCE / "tests" / "abuse" / "leaks.py", *tools, "--count", "16"], 120),
     ]
 

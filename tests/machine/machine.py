@@ -162,7 +162,7 @@ class Machine:
         subprocess.run([self.mkfs, "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", disk], check=True)
         archive = os.path.join(place, "initramfs")
         Path(archive).write_bytes(initramfs(self.kernel, self.busybox))
-        kernel_line = ["console=ttyS0", "loglevel=2", "panic=-1", "cgroup_no_v1=all", f"virga.modules={self.kernel.modules}",
+        kernel_line = ["console=ttyS0", "loglevel=1", "panic=-1", "cgroup_no_v1=all", f"virga.modules={self.kernel.modules}",
                        f"virga.keep={','.join(self.keep)}", "--", *command]
         return [
             self.qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
