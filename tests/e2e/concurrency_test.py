@@ -4,7 +4,7 @@ import json
 import threading
 import unittest
 
-from virga import ROLE, Virga, main, request, zip_of
+from virga import ROLE, Virga, main, metric, zip_of
 
 # Answers when as many calls are inside as the event asks for.
 GATE = """
@@ -16,11 +16,6 @@ exports.handler = (event) => new Promise((resolve, reject) => {
   if (inside.length >= event.wait_for) inside.splice(0).forEach((go) => go());
 });
 """
-
-
-def metric(virga, name):
-    text = request(virga.url + "/metrics").text
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
 
 
 class Concurrency(unittest.TestCase):

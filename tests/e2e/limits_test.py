@@ -7,16 +7,10 @@ import time
 import unittest
 
 from botocore.exceptions import ClientError
-from virga import PROGRAM, ROLE, Virga, main, request, zip_of
+from virga import PROGRAM, ROLE, Virga, main, metric, request, zip_of
 
 NODE = "nodejs20.x"
 PYTHON = "python3.11"
-
-
-def metric(virga, name, labels=""):
-    text = request(virga.url + "/metrics").text
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
-               if line.startswith(name + "{") and labels in line or line.startswith(name + " "))
 
 
 class Limits(unittest.TestCase):

@@ -7,14 +7,9 @@ import threading
 import time
 import unittest
 
-from virga import ROLE, Virga, main, request, zip_of
+from virga import ROLE, Virga, main, metric, request, zip_of
 
 SLEEPER = "import time\ndef handler(event, context):\n  time.sleep(float(event.get('seconds', 0)))\n  return 'slept'\n"
-
-
-def metric(virga, name):
-    text = request(virga.url + "/metrics").text
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
 
 
 class Scaling(unittest.TestCase):

@@ -6,12 +6,11 @@ stem cannot take (NODE_NO_WARNINGS, PYTHONNODEBUGRANGES) makes the cold one.
 
 import json
 import os
-import re
 import signal
 import time
 import unittest
 
-from virga import ROLE, Virga, main, request, zip_of
+from virga import ROLE, Virga, main, metric, zip_of
 
 NODE_FACTS = """
 const fs = require('fs'), os = require('os'), v8 = require('v8');
@@ -61,11 +60,6 @@ def handler(event, context):
         "writes": [attempt(lambda: write(path)) for path in ("/var/task/x", "/opt/x", "/usr/x", "/etc/x", "/x", "/tmp/x")],
     }
 """
-
-
-def metric(virga, name):
-    found = re.search(rf"^{name} (\S+)$", request(f"{virga.url}/metrics").body.decode(), re.MULTILINE)
-    return float(found.group(1))
 
 
 def wait_for(condition, what, seconds=30):

@@ -180,6 +180,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def metric(virga, name, labels=""):
+    """The sum of a figure's values at /metrics, of those lines that hold `labels`."""
+    lines = request(virga.url + "/metrics").text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines
+               if line.startswith(name + " ") or line.startswith(name + "{") and labels in line)
+
+
 def decode_log(text):
     return base64.b64decode(text).decode()
 

@@ -398,7 +398,8 @@ void Instance::answer(std::uint64_t number, model::Fault fault, std::string_view
   }
   bool drains = in_flight_.limit() > 1 && state_ == State::Ending && !said_last_;
   if (drains && in_flight_.empty()) kill();
-  bool wants_exact = call.invocation.log_tail == model::LogTail::Wanted || (peak_memory_ == 0 && !sampling_);
+  // The look that began when it became ready is mostly over by now; if not, the first report waits for it.
+  bool wants_exact = call.invocation.log_tail == model::LogTail::Wanted || peak_memory_ == 0;
   if (wants_exact && is_started_ && !exit_) {
     tasks_.add(finish_with_memory(call));
     return;
