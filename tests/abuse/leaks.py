@@ -49,7 +49,7 @@ def helper_state(pid):
 
 def settle(condition, seconds=10):
     """The kernel takes some things back a moment after a process ended."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * harness.PATIENCE
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
     return condition()
@@ -57,7 +57,7 @@ def settle(condition, seconds=10):
 
 def steady_state(helper, children):
     """What the helper holds once everything that is made ahead of need is there."""
-    state, since, deadline = None, 0, time.monotonic() + 15
+    state, since, deadline = None, 0, time.monotonic() + 15 * harness.PATIENCE
     while time.monotonic() < deadline:
         now = (helper_state(helper), len(harness.children_of(helper)))
         if now != state:
