@@ -219,7 +219,7 @@ void Instance::end_init() {
 }
 
 void Instance::kill() {
-  if (state_ != State::Ending) state_ = State::Ending;
+  state_ = State::Ending;
   is_killed_ = true;
   if (is_started_) sandboxes_.kill(sandbox_);
 }

@@ -125,9 +125,8 @@ Check egress() {
 
 constexpr int kPatience = 5000;  // milliseconds for an event
 
-// The next event of this kind; whatever else comes is passed over, but for refusals.
-template <typename T>
-Result<T> wait_for(Helper& helper) {
+// The next event; a refusal is an error.
+Result<Event> next_event(Helper& helper) {
   while (true) {
     VIRGA_TRY_ASSIGN(auto event, helper.receive());
     if (!event) {
@@ -137,7 +136,16 @@ Result<T> wait_for(Helper& helper) {
     }
     if (auto* failed = std::get_if<StartFailed>(&*event)) return fail(std::move(failed->error));
     if (auto* failed = std::get_if<BindFailed>(&*event)) return fail(std::move(failed->error));
-    if (auto* found = std::get_if<T>(&*event)) return std::move(*found);
+    return std::move(*event);
+  }
+}
+
+// The next event of this kind; whatever else comes is passed over, but for refusals.
+template <typename T>
+Result<T> wait_for(Helper& helper) {
+  while (true) {
+    VIRGA_TRY_ASSIGN(auto event, next_event(helper));
+    if (auto* found = std::get_if<T>(&event)) return std::move(*found);
   }
 }
 
@@ -153,15 +161,9 @@ Result<std::string> try_disk() {
   VIRGA_TRY(helper.start(spec, {}));
   std::string notice;
   while (true) {
-    VIRGA_TRY_ASSIGN(auto event, helper.receive());
-    if (!event) {
-      pollfd waiting{helper.descriptor(), POLLIN, 0};
-      if (::poll(&waiting, 1, kPatience) == 0) return fail(ErrorCode::DeadlineExceeded, "no answer in 5 seconds");
-      continue;
-    }
-    if (auto* failed = std::get_if<StartFailed>(&*event)) return fail(std::move(failed->error));
-    if (auto* said = std::get_if<Notice>(&*event)) notice = std::move(said->text);
-    if (std::holds_alternative<Ended>(*event)) return notice;
+    VIRGA_TRY_ASSIGN(auto event, next_event(helper));
+    if (auto* said = std::get_if<Notice>(&event)) notice = std::move(said->text);
+    if (std::holds_alternative<Ended>(event)) return notice;
   }
 }
 
