@@ -13,7 +13,7 @@ import time
 import unittest
 from pathlib import Path
 
-from virga import PROGRAM, ROLE, SOURCE, Virga, main, zip_of
+from virga import PROGRAM, ROLE, SOURCE, Virga, main, wait_until, zip_of
 
 HELLO = "exports.handler = async (event) => ({ hello: event.name ?? 'world' });"
 KILLS = int(os.environ.get("VIRGA_KILLS", "100"))
@@ -38,14 +38,6 @@ def children(pid):
         if int(fields[1]) == pid:
             found.append(int(entry.name))
     return found
-
-
-def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
 
 
 class Deployer(threading.Thread):

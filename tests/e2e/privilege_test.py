@@ -9,11 +9,10 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
-from virga import PROGRAM, SOURCE, Virga, main, request
+from virga import PROGRAM, SOURCE, Virga, main, request, wait_until
 
 HELLO = "exports.handler = async (event) => { console.log('seen'); return { hello: event.name ?? 'world' }; };"
 SETS = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
@@ -34,14 +33,6 @@ def helper_of(daemon):
     """The process that makes sandboxes; its parent, the keeper, only starts it."""
     (keeper,) = children(daemon)
     return next(iter(children(keeper)), None)
-
-
-def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
 
 
 def invoke(virga, name, event):

@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from virga import ROLE, Virga, main, skip, zip_of
+from virga import ROLE, Virga, main, skip, wait_until, zip_of
 
 MIB = 1 << 20
 FUNCTION = """
@@ -48,14 +48,6 @@ def loops_of(folder):
         except OSError:
             pass  # let go of at this moment
     return found
-
-
-def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
 
 
 def create(daemon, name="writer", **options):

@@ -180,6 +180,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def wait_until(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
 def metric(virga, name, labels=""):
     """The sum of a figure's values at /metrics, of those lines that hold `labels`."""
     lines = request(virga.url + "/metrics").text.splitlines()
