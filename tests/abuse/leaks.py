@@ -17,11 +17,14 @@ import harness
 SKIPPED = 77
 MIB = 1 << 20
 
+# Where the kernel ends a whole group at once, nobody may be left to say that the program did begin.
+EARLY = "resource exhausted: it ran out of memory as it started: give it more than 8 MiB"
+
 # Kind: arguments, options, milliseconds it may run before it is ended (None: it ends by itself), how it must end.
 KINDS = {
     "hang": (["/var/task/attempts", "sleep"], {}, 5, {"killed"}),
     "crash": (["/var/task/attempts", "segv"], {"tmp": 512 * MIB}, None, {"signalled"}),
-    "out of memory": (["/var/task/attempts", "hog"], {"memory": 8 * MIB, "tmp": MIB}, None, {"out_of_memory"}),
+    "out of memory": (["/var/task/attempts", "hog"], {"memory": 8 * MIB, "tmp": MIB}, None, {"out_of_memory", EARLY}),
     "fork bomb": (["/var/task/attempts", "fork-bomb"], {"processes": 32, "init_cpus": 0.1}, 20, {"killed"}),
     "log flood": (["/var/task/attempts", "flood", "100000000"], {"init_cpus": 0.1}, 10, {"killed"}),
     "exit in a call": (["/var/task/attempts", "exit", "3"], {"listener": True, "tmp": 512 * MIB}, None, {"exited"}),

@@ -385,7 +385,10 @@ void Spawner::report_end(Sandbox& sandbox) {
     } else if (sandbox.failure) {
       error = std::move(*sandbox.failure);
     } else if (usage.oom_kills > 0) {
-      error = Error(ErrorCode::ResourceExhausted, "the memory limit is too small to start the program");
+      // Where the kernel ends a whole group at once, nobody is left to say whether the program ran a moment or not.
+      auto limit = std::to_string(sandbox.limits.memory_bytes >> 20);
+      error = Error(ErrorCode::ResourceExhausted,
+                    "it ran out of memory as it started: give it more than " + limit + " MiB");
     }
     send(StartFailed{sandbox.id, std::move(error)});
     return;
