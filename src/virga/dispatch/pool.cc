@@ -271,7 +271,7 @@ void Pool::finished(Place& place, runtime::Call& call) {
 void Pool::logged(std::string lines) {
   ledger::LogRecord log;
   log.time = parts_.loop.clock().wall();
-  log.version = version_->number.text();
+  log.version = version_->number;
   log.text = std::move(lines);
   parts_.logs.append(version_->function, std::move(log));
 }
@@ -348,14 +348,17 @@ void Pool::record(runtime::Call& call) {
   ledger::LogRecord log;
   log.time = parts_.loop.clock().wall();
   log.id = std::move(call.invocation.id);  // nobody asks for it any more
-  log.version = version_->number.text();
+  log.version = version_->number;
   log.text = std::move(call.log);
   log.report.duration = outcome.phases.run;
   if (outcome.is_cold()) log.report.init_duration = outcome.phases.of_start();
   log.report.memory_size = version_->config.memory;
   log.report.max_memory_used = outcome.max_memory;
-  if (outcome.fault == model::Fault::TimedOut) log.report.status = "timeout";
-  if (outcome.fault != model::Fault::None && log.report.status.empty()) log.report.status = "error";
+  if (outcome.fault == model::Fault::TimedOut) {
+    log.report.status = ledger::ReportStatus::Timeout;
+  } else if (outcome.fault != model::Fault::None) {
+    log.report.status = ledger::ReportStatus::Error;
+  }
   if (call.invocation.log_tail == model::LogTail::Wanted) {
     constexpr std::size_t kTail = 4096;
     auto text = ledger::render(log);

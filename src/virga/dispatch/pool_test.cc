@@ -469,21 +469,21 @@ TEST_F(PoolTest, KeepsTheLogOfACallWithItsReport) {
   EXPECT_THAT(call.outcome.log_tail, HasSubstr("hello\n"));
   auto records = logs.read(version->function, 0, 10);
   ASSERT_EQ(records.size(), 3u);
-  const auto& report = records[2]->report;
+  const auto& report = records[2].report;
   EXPECT_EQ(report.duration, milliseconds(12));
   EXPECT_EQ(report.memory_size, model::mebibytes(256));
   EXPECT_EQ(report.max_memory_used, model::mebibytes(40));
-  EXPECT_EQ(report.status, "timeout");
+  EXPECT_EQ(report.status, ledger::ReportStatus::Timeout);
   EXPECT_EQ(report.init_duration, microseconds(0));
-  EXPECT_EQ(records[0]->report.init_duration, milliseconds(100)) << "of the call that waited for the start";
+  EXPECT_EQ(records[0].report.init_duration, milliseconds(100)) << "of the call that waited for the start";
 }
 
 TEST_F(PoolTest, KeepsWhatAnInstanceWritesOutsideOfCalls) {
   start_one().log("between\n");
   auto records = logs.read(version->function, 0, 10);
   ASSERT_FALSE(records.empty());
-  EXPECT_EQ(records.back()->text, "between\n");
-  EXPECT_TRUE(records.back()->id.empty());
+  EXPECT_EQ(records.back().text, "between\n");
+  EXPECT_TRUE(records.back().id.empty());
 }
 
 }  // namespace

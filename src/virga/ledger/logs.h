@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -14,17 +15,21 @@
 
 namespace virga::ledger {
 
+// How it ended, as far as its REPORT line tells.
+enum class ReportStatus : std::uint8_t { Success, Error, Timeout };
+std::string_view to_text(ReportStatus status);  // "", "error", "timeout"
+
 // What an invocation cost, as its REPORT line shows it.
 struct Report {
   std::chrono::microseconds duration{};
   std::chrono::microseconds init_duration{};  // 0: warm
   model::Bytes memory_size;
   model::Bytes max_memory_used;
-  std::string status;  // "" for success, "timeout", "error"
+  ReportStatus status = ReportStatus::Success;
 };
 
 // Lambda's lines for one invocation (aws-runtime-api.md §4), without a newline at the end.
-std::string start_line(const model::RequestId& id, const std::string& version);
+std::string start_line(const model::RequestId& id, model::VersionNumber version);
 std::string end_line(const model::RequestId& id);
 std::string report_line(const model::RequestId& id, const Report& report);
 
@@ -33,7 +38,7 @@ struct LogRecord {
   std::uint64_t sequence = 0;  // ascending within a function
   WallTime time;
   model::RequestId id;  // empty: written outside of an invocation
-  std::string version;
+  model::VersionNumber version;
   std::string text;      // what the code wrote: whole lines, each with its newline
   bool complete = true;  // false: a part of a call that still runs; no report yet
   Report report;
@@ -50,7 +55,7 @@ class Logs {
   void forget(const model::FunctionName& function);
 
   // Records with a sequence above `after`, oldest first, at most `limit`.
-  std::vector<const LogRecord*> read(const model::FunctionName& function, std::uint64_t after, std::size_t limit) const;
+  std::vector<LogRecord> read(const model::FunctionName& function, std::uint64_t after, std::size_t limit) const;
   // Waits until the function has a record above `after`.
   io::Task<Result<>> wait(model::FunctionName function, std::uint64_t after, io::Deadline deadline);
 

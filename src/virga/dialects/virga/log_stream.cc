@@ -22,7 +22,7 @@ void append_log_line(std::string& out, const ledger::LogRecord& record) {
     object.add("sequence", record.sequence)
         .add("time", format_rfc3339(record.time))
         .add("request_id", record.id.text())
-        .add("version", record.version)
+        .add("version", record.version.text())
         .add("text", record.text)
         .add("complete", record.complete);
     if (record.complete && !record.id.empty()) {
@@ -31,7 +31,7 @@ void append_log_line(std::string& out, const ledger::LogRecord& record) {
           .add("init_ms", milliseconds(record.report.init_duration))
           .add("memory_mb", model::to_mebibytes(record.report.memory_size))
           .add("max_memory_mb", model::to_mebibytes(record.report.max_memory_used))
-          .add("status", record.report.status);
+          .add("status", to_text(record.report.status));
     }
   }
   out += '\n';
@@ -41,9 +41,9 @@ io::Task<Result<std::string>> LogStream::next() {
   SteadyTime begin = loop_.now();
   while (!cancelled_) {
     std::string lines;
-    for (const ledger::LogRecord* record : logs_.read(function_, after_, kPage)) {
-      append_log_line(lines, *record);
-      after_ = record->sequence;
+    for (const auto& record : logs_.read(function_, after_, kPage)) {
+      append_log_line(lines, record);
+      after_ = record.sequence;
     }
     if (!lines.empty()) co_return lines;
     if (loop_.now() - begin > kSignOfLife) co_return std::string("\n");

@@ -70,8 +70,8 @@ http::Response VirgaApi::logs(std::string_view name, std::string_view raw_query)
     return response;
   }
   std::string lines;
-  for (const ledger::LogRecord* record : parts_.logs.read(function, *after, static_cast<std::size_t>(*limit))) {
-    append_log_line(lines, *record);
+  for (const auto& record : parts_.logs.read(function, *after, static_cast<std::size_t>(*limit))) {
+    append_log_line(lines, record);
   }
   return http::Response::make(200, kLines, std::move(lines));
 }

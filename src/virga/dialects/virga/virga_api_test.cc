@@ -28,7 +28,6 @@ class VirgaApiTest : public ::testing::Test {
   void log(std::string text) {
     ledger::LogRecord record;
     record.id = model::RequestId("id-1");
-    record.version = "$LATEST";
     record.text = std::move(text);
     record.report.duration = std::chrono::microseconds(1500);
     logs_.append(model::FunctionName("f"), record);
