@@ -53,7 +53,9 @@ void Pool::submit(runtime::Call& call) {
     return;
   }
   queue_.push_back(&call);
+  call.is_fresh = true;
   pump();
+  call.is_fresh = false;
 }
 
 std::optional<Error> Pool::too_long(const runtime::Call& call) const {
@@ -270,7 +272,7 @@ void Pool::finished(Place& place, runtime::Call& call) {
 
 void Pool::logged(std::string lines) {
   ledger::LogRecord log;
-  log.time = parts_.loop.clock().wall();
+  log.time = parts_.loop.wall();
   log.version = version_->number;
   log.text = std::move(lines);
   parts_.logs.append(version_->function, std::move(log));
@@ -346,7 +348,7 @@ void Pool::record(runtime::Call& call) {
   auto& outcome = call.outcome;
   parts_.figures.count(cells_, version_->function, outcome);
   ledger::LogRecord log;
-  log.time = parts_.loop.clock().wall();
+  log.time = parts_.loop.wall();
   log.id = std::move(call.invocation.id);  // nobody asks for it any more
   log.version = version_->number;
   log.text = std::move(call.log);

@@ -19,7 +19,7 @@ namespace virga::io::internal {
 #endif
 
 inline constexpr std::size_t kFrameStep = 64;      // bytes between two sizes that are kept
-inline constexpr std::size_t kFrameSizes = 32;     // larger frames (2 KiB and more) come from the allocator
+inline constexpr std::size_t kFrameSizes = 64;     // larger frames (4 KiB and more) come from the allocator
 inline constexpr std::uint32_t kKeptFrames = 256;  // of each size, by each thread
 
 struct KeptFrame {

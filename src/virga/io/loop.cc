@@ -37,6 +37,8 @@ struct Loop::State {
 
   const Clock& clock;
   SteadyTime now;
+  WallTime wall;            // in this round,
+  bool knows_wall = false;  // if somebody asked for it
   SteadyTime origin;
   os::Descriptor epoll;
   os::Descriptor wake;
@@ -95,6 +97,13 @@ const Clock& Loop::clock() const {
 }
 SteadyTime Loop::now() const {
   return state_->now;
+}
+WallTime Loop::wall() const {
+  if (!state_->knows_wall) {
+    state_->wall = state_->clock.wall();
+    state_->knows_wall = true;
+  }
+  return state_->wall;
 }
 
 void Loop::post(std::function<void()> work) {
@@ -186,6 +195,7 @@ void Loop::run() {
     int count = ::epoll_wait(state.epoll.get(), state.events.data(), kEventsPerRound, timeout);
     VIRGA_ASSERT(count >= 0 || errno == EINTR);
     state.now = state.clock.steady();
+    state.knows_wall = false;
     state.event_count = state.event_count_seen = count < 0 ? 0 : count;
     bool woken = false;
     for (state.event_index = 0; state.event_index < state.event_count;) {

@@ -78,6 +78,8 @@ class Loop {
   const Clock& clock() const;
   // The time at which this round began; cheap.
   SteadyTime now() const;
+  // The same on the wall, as it was when it was first asked for in this round.
+  WallTime wall() const;
 
   // For the types of io/ only.
   Result<> watch(internal::Watch& watch);

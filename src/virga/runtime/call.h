@@ -20,8 +20,9 @@ struct Call {
   model::Invocation invocation;
   std::chrono::milliseconds timeout;
   SteadyTime arrived;
-  SteadyTime started;  // when an instance began to run it
-  std::string log;     // what the code wrote: whole lines
+  bool is_fresh = false;  // it has arrived this very moment
+  SteadyTime started;     // when an instance began to run it
+  std::string log;        // what the code wrote: whole lines
   model::Outcome outcome;
   std::optional<Error> refusal;  // it was not run, and why; instead of `outcome`
   io::Event done;                // set when `outcome` or `refusal` is complete

@@ -225,8 +225,8 @@ void Instance::kill() {
 }
 
 void Instance::give(Call& call) {
-  auto now = loop_.clock().steady();
-  auto deadline = unix_milliseconds(loop_.clock().wall()) + call.timeout.count();
+  auto now = std::exchange(call.is_fresh, false) ? call.arrived : loop_.clock().steady();
+  auto deadline = unix_milliseconds(loop_.wall()) + call.timeout.count();
   auto number = in_flight_.add(call, now);
   call.outcome.phases.queue = since(call.arrived, now);
   if (!timeout_.running()) timeout_.start(io::Deadline::at(now + call.timeout), [this] { check_timeout(); });
