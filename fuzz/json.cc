@@ -43,7 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   std::string read;
   require(cursor.read_string(read) && cursor.finish());
 
-  if (auto response = aws::to_http_response(std::string(text))) {
+  std::string fields;
+  if (auto response = aws::to_http_response(std::string(text), fields)) {
     require(valid && response->status >= 200 && response->status <= 599);
     require(response->fields.empty() || response->fields.ends_with("\r\n"));
   }

@@ -51,12 +51,19 @@ http::Response refuse(const Error& error) {
   }
 }
 
-http::Response to_response(model::Outcome outcome) {
-  if (outcome.fault == model::Fault::TimedOut) return refuse(504, "GatewayTimeoutException", "Gateway Timeout");
-  if (outcome.fault == model::Fault::None) {
-    if (auto response = to_http_response(std::move(outcome.payload))) return *std::move(response);
+// With `fields` before its own.
+http::Response to_response(model::Outcome outcome, std::string& fields) {
+  auto failed = [&fields](http::Response response) {
+    response.fields.append(fields);
+    return response;
+  };
+  if (outcome.fault == model::Fault::TimedOut) {
+    return failed(refuse(504, "GatewayTimeoutException", "Gateway Timeout"));
   }
-  return refuse(502, "InternalServerErrorException", "Internal Server Error");
+  if (outcome.fault == model::Fault::None) {
+    if (auto response = to_http_response(std::move(outcome.payload), fields)) return *std::move(response);
+  }
+  return failed(refuse(502, "InternalServerErrorException", "Internal Server Error"));
 }
 
 }  // namespace
@@ -173,16 +180,21 @@ io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std:
   }
   // Both are made here or came as a valid field of the request.
   std::string own_fields;
-  own_fields.reserve(160);
+  own_fields.reserve(256);  // with those of the usual answer
   own_fields.append("x-amzn-RequestId: ").append(invocation.id.text());
   own_fields.append("\r\nX-Amzn-Trace-Id: ").append(invocation.trace_id).append("\r\n");
   auto outcome = co_await parts_.invoker.invoke(std::move(found->resolved), std::move(invocation));
   std::string phases = outcome && outcome->is_cold() ? format_phases(outcome->phases) : std::string();
   std::string start = outcome ? format_start(*outcome) : std::string();
-  http::Response response = outcome ? to_response(std::move(*outcome)) : refuse(outcome.error());
+  http::Response response;
+  if (outcome) {
+    response = to_response(std::move(*outcome), own_fields);
+  } else {
+    response = refuse(outcome.error());
+    response.fields.append(own_fields);
+  }
   if (!phases.empty()) response.add(kPhasesField, phases);
   if (!start.empty()) response.add(kStartField, start);
-  response.fields.append(own_fields);
   if (config.cors) apply_cors(response, request, *config.cors);
   co_return response;
 }

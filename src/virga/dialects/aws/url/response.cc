@@ -111,7 +111,7 @@ bool add_cookies(http::Response& response, std::string_view cookies) {
   return !cursor.failed();
 }
 
-std::optional<http::Response> take_apart(Parts parts) {
+std::optional<http::Response> take_apart(Parts parts, std::string& fields) {
   http::Response response;
   const char* begin = parts.status.data();
   const char* end = begin + parts.status.size();
@@ -124,16 +124,29 @@ std::optional<http::Response> take_apart(Parts parts) {
   } else {
     response.body = std::move(parts.body);
   }
+  auto given = fields.size();
+  response.fields = std::move(fields);
   bool has_type = false;
-  if (!parts.headers.empty() && !add_headers(response, parts.headers, has_type)) return std::nullopt;
+  bool is_valid = parts.headers.empty() || add_headers(response, parts.headers, has_type);
   if (!has_type) response.add("Content-Type", kJson);
-  if (!parts.cookies.empty() && !add_cookies(response, parts.cookies)) return std::nullopt;
+  if (is_valid && !parts.cookies.empty()) is_valid = add_cookies(response, parts.cookies);
+  if (is_valid) return response;
+  fields = std::move(response.fields);
+  fields.resize(given);
+  return std::nullopt;
+}
+
+http::Response make_json(std::string body, std::string& fields) {
+  http::Response response;
+  response.fields = std::move(fields);
+  response.add("Content-Type", kJson);
+  response.body = std::move(body);
   return response;
 }
 
 }  // namespace
 
-std::optional<http::Response> to_http_response(std::string payload) {
+std::optional<http::Response> to_http_response(std::string payload, std::string& fields) {
   Cursor cursor(payload);
   switch (cursor.peek()) {
     case Cursor::Kind::Bad:
@@ -141,17 +154,17 @@ std::optional<http::Response> to_http_response(std::string payload) {
     case Cursor::Kind::Object: {
       Parts parts;
       if (!read_parts(cursor, parts)) return std::nullopt;
-      if (!parts.status.empty()) return take_apart(std::move(parts));
-      return http::Response::make(200, kJson, std::move(payload));
+      if (!parts.status.empty()) return take_apart(std::move(parts), fields);
+      return make_json(std::move(payload), fields);
     }
     case Cursor::Kind::String: {
       std::string text;
       if (!cursor.read_string(text) || !cursor.finish()) return std::nullopt;
-      return http::Response::make(200, kJson, std::move(text));
+      return make_json(std::move(text), fields);
     }
     default:
       if (!cursor.skip_value() || !cursor.finish()) return std::nullopt;
-      return http::Response::make(200, kJson, std::move(payload));
+      return make_json(std::move(payload), fields);
   }
 }
 
