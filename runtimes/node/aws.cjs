@@ -2,6 +2,8 @@
 // The AWS Lambda handler signature, `handler(event, context[, callback])`: its context object and its rules about when an
 // invocation is answered. The rules are those of AWS's Node.js runtime interface client (CallbackContext.js, Runtime.js).
 
+const { eventOf } = require('./form.cjs');
+
 const RESPONSE_STREAM = Symbol.for('aws.lambda.runtime.handler.streaming');
 
 let bound = null; // the BIND frame's object
@@ -74,7 +76,7 @@ function answerNull(invocation) {
 function startPlain(handler, invocation) {
   invocation.atEmptyLoop = answerNull;
   try {
-    const event = invocation.payload === '' ? {} : JSON.parse(invocation.payload);
+    const event = eventOf(invocation);
     const context = new Context(invocation);
     const result = handler(event, context, makeCallback(invocation, context));
     if (result && typeof result.then === 'function') {
@@ -89,7 +91,7 @@ function startStreaming(handler, invocation) {
   const { run } = require('./aws-stream.cjs');
   invocation.atEmptyLoop = () => answer.fail(invocation, 'Response stream is not finished.');
   try {
-    const event = invocation.payload === '' ? {} : JSON.parse(invocation.payload);
+    const event = eventOf(invocation);
     run(handler, event, new Context(invocation)).then(
       (bytes) => answer.succeedBytes(invocation, bytes), (error) => answer.fail(invocation, error ?? 'handled'));
   } catch (error) {

@@ -8,6 +8,7 @@ const fs = require('fs');
 const channel = require('./channel.cjs');
 const { Invocation } = require('./invocation.cjs');
 const aws = require('./aws.cjs');
+const { keep } = require('./form.cjs');
 const errors = require('./errors.cjs');
 const log = require('./log.cjs');
 const { load } = require('./load.cjs');
@@ -189,6 +190,8 @@ async function bind(body) {
 function onFrame(type, flags, low, high, buffer, begin, end) {
   if (type === TYPE.INVOKE) {
     queue.push(new Invocation(low, high, flags, buffer, begin, end));
+  } else if (type === TYPE.FORM) {
+    keep(low, buffer.utf8Slice(begin, end));
   } else if (type === TYPE.BIND) {
     bind(buffer.utf8Slice(begin, end));
   } else if (type === TYPE.REHEARSE) {

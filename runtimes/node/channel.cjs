@@ -14,8 +14,8 @@ const READ_SIZE = 256 * 1024;
 const KEEP_SIZE = 1024 * 1024; // a bigger output buffer is given back after its write
 const FLUSH_SIZE = 64 * 1024; // from here on a write is due without waiting for the end of the turn
 
-const TYPE = Object.freeze({ BIND: 1, INVOKE: 2, END: 3, REHEARSE: 4, READY: 16, INIT_ERROR: 17, RESULT: 18, ERROR: 19, LOG: 20, BOOTED: 21,
-  LAST_ERROR: 19 | 1 << 8 }); // with its flag: the process ends now and begins no other invocation
+const TYPE = Object.freeze({ BIND: 1, INVOKE: 2, END: 3, REHEARSE: 4, FORM: 5, READY: 16 | 1 << 8, INIT_ERROR: 17, RESULT: 18, ERROR: 19, LOG: 20,
+  BOOTED: 21, LAST_ERROR: 19 | 1 << 8 }); // with the flags: READY takes events as FORM, LAST_ERROR begins no other invocation
 
 let descriptor = -1;
 let socket = null;

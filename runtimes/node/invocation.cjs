@@ -1,6 +1,8 @@
 'use strict';
 // One INVOKE frame, copied out of the read buffer. Its layout is in docs/frames.md.
 
+const { forms } = require('./form.cjs');
+
 function u16(buffer, at) {
   return buffer[at] | (buffer[at + 1] << 8);
 }
@@ -10,7 +12,9 @@ function u32(buffer, at) {
 }
 
 const FIXED = 24;
-const ASCII = 1; // in the frame's flags
+const FORM_FIXED = 16;
+const ASCII = 1; // both in the frame's flags
+const WITH_FORM = 2;
 
 class Invocation {
   constructor(low, high, flags, buffer, begin, end) {
@@ -21,7 +25,9 @@ class Invocation {
     const contextSize = u32(buffer, begin + 16);
     const identitySize = u32(buffer, begin + 20);
     const texts = begin + FIXED + idsEnd;
-    const payload = texts + contextSize + identitySize;
+    const event = texts + contextSize + identitySize;
+    const hasForm = (flags & WITH_FORM) !== 0;
+    const payload = hasForm ? event + FORM_FIXED + u32(buffer, event + 12) : event;
     if (end - begin < FIXED || payload > end) throw new Error('Virga sent an INVOKE frame whose sizes exceed its body.');
 
     this.low = low;
@@ -35,10 +41,21 @@ class Invocation {
     this.trace = trace === tenant ? undefined : text.substring(trace, tenant);
     this.tenant = tenant === idsEnd ? undefined : text.substring(tenant, idsEnd);
     this.clientContext = contextSize === 0 ? undefined : buffer.utf8Slice(texts, texts + contextSize);
-    this.identity = identitySize === 0 ? undefined : buffer.utf8Slice(texts + contextSize, payload);
+    this.identity = identitySize === 0 ? undefined : buffer.utf8Slice(texts + contextSize, event);
     this.payload = isAscii ? text.substring(payload - begin - FIXED) : buffer.utf8Slice(payload, end);
+    // With a form, the payload is the body to be filled in as JSON.
+    if (hasForm) {
+      this.form = forms[u32(buffer, event + 8)];
+      this.timeEpoch = u32(buffer, event) + u32(buffer, event + 4) * 4294967296;
+      const time = event + FORM_FIXED;
+      this.time = isAscii ? text.substring(time - begin - FIXED, payload - begin - FIXED) : buffer.latin1Slice(time, payload);
+    } else {
+      this.form = undefined;
+      this.timeEpoch = 0;
+      this.time = '';
+    }
     this.atEmptyLoop = null; // what to do when the event loop runs empty before there is an answer
   }
 }
 
-module.exports = { ASCII, Invocation };
+module.exports = { ASCII, Invocation, WITH_FORM };

@@ -4,7 +4,8 @@
 
 const aws = require('./aws.cjs');
 const channel = require('./channel.cjs');
-const { ASCII, Invocation } = require('./invocation.cjs');
+const { forms, keep } = require('./form.cjs');
+const { ASCII, Invocation, WITH_FORM } = require('./invocation.cjs');
 const { load } = require('./load.cjs');
 const path = require('path');
 const { format } = require('util');
@@ -43,6 +44,8 @@ async function rehearse(readPaths, isOver) {
   const body = Buffer.alloc(24 + ID.length + 2);
   body[8] = ID.length;
   body.write(`${ID}{}`, 24);
+  const filled = Buffer.alloc(24 + ID.length + 16);
+  body.copy(filled, 0, 0, 24 + ID.length);
   for (let round = 0; round < ROUNDS; ++round) {
     setVariables(round);
     readPaths();
@@ -50,8 +53,11 @@ async function rehearse(readPaths, isOver) {
     delete require.cache[path.join(FOLDER, 'common.js')];
     const start = aws.starter(await load(FOLDER, 'common.handler'));
     start(new Invocation(0, 0, ASCII, body, 0, body.length));
+    keep(0, '{"headers":{"x-amzn-trace-id":""},"requestContext":{"http":{},"requestId":"","time":"","timeEpoch":0}}');
+    start(new Invocation(0, 0, ASCII | WITH_FORM, filled, 0, filled.length));
     format(`${new Date().toISOString()}\t%s`, { a: 1 });
   }
+  forms.length = 0;
   delete require.cache[path.join(FOLDER, 'common.js')];
   delete globalThis.awslambda;
   delete process.env.NODE_PATH;

@@ -1,5 +1,7 @@
 """Functions as web addresses."""
 
+import json
+import time
 import unittest
 
 from botocore.auth import SigV4Auth
@@ -47,6 +49,34 @@ class FunctionUrl(unittest.TestCase):
             answer = request(self.url + path)
             self.assertEqual(answer.status, status, path)
             self.assertNotIn("secret", answer.text)
+
+    def test_a_repeated_request_gives_the_same_event_again(self):
+        # From the second one on the process is not told the whole text any more: nothing but ids and times may tell.
+        requests = [
+            ("", "GET", None, {}),
+            ("a/b?x=1&x=2&y=%C3%A9&__proto__=p&7=seven", "GET", None, {"X-Name": "\u00fc", "Cookie": "s=1; t=2"}),
+            ("body", "POST", '{"k": "v\u00e9\\n\u20ac\U0001d11e"}'.encode(), {"Content-Type": "application/json"}),
+            ("body", "POST", b"plain", {"Content-Type": "text/plain"}),
+            ("body", "PUT", b"\x00\xff", {"Content-Type": "application/octet-stream"}),
+            ("trace", "GET", None, {"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"}),
+            ("trace", "GET", None, {"X-Amzn-Trace-Id": 'quo"te\u00e9'}),
+        ]
+        for path, method, body, headers in requests:
+            with self.subTest(path=path, method=method, headers=headers):
+                seen, ids = [], set()
+                for _ in range(5):
+                    answer = request(self.url + path, method, body, headers)
+                    event = answer.json
+                    context = event["requestContext"]
+                    self.assertEqual(answer.headers["x-amzn-RequestId"], context["requestId"])
+                    ids.add(context.pop("requestId"))
+                    self.assertAlmostEqual(context.pop("timeEpoch") / 1000, time.time(), delta=60)
+                    self.assertRegex(context.pop("time"), r"^\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000$")
+                    if "X-Amzn-Trace-Id" not in headers:
+                        self.assertRegex(event["headers"].pop("x-amzn-trace-id"), "^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$")
+                    seen.append(json.dumps(event))
+                self.assertEqual(len(ids), 5)
+                self.assertEqual(set(seen), {seen[0]})
 
     def test_the_event_is_payload_format_2(self):
         answer = request(

@@ -13,11 +13,13 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 RUNTIMES = REPOSITORY / "runtimes"
 
-BIND, INVOKE, END, REHEARSE = 1, 2, 3, 4
+BIND, INVOKE, END, REHEARSE, FORM = 1, 2, 3, 4, 5
 READY, INIT_ERROR, RESULT, ERROR, LOG, BOOTED = 16, 17, 18, 19, 20, 21
 
 HEADER = struct.Struct("<IBBHQ")
 INVOKE_HEAD = struct.Struct("<QHHHHII")
+FORM_HEAD = struct.Struct("<QII")
+ASCII, WITH_FORM = 1, 2  # flags of INVOKE
 
 ARN = "arn:aws:lambda:eu-central-1:000000000000:function:hello"
 PATIENCE = 10.0  # seconds until a test gives up waiting for a frame
@@ -27,14 +29,19 @@ def frame(kind, number=0, body=b"", flags=0):
     return HEADER.pack(len(body), kind, flags, 0, number) + body
 
 
-def invoke_frame(number, payload, *, deadline_ms=None, request_id=None, arn=ARN, trace="", tenant="", client_context="", identity=""):
+def invoke_frame(number, payload, *, deadline_ms=None, request_id=None, arn=ARN, trace="", tenant="", client_context="", identity="", form=None):
+    """`form`: its number, and the event's time in ms and as text; `payload` is then the text of the body."""
     if not isinstance(payload, bytes):
         payload = json.dumps(payload).encode()
     if deadline_ms is None:
         deadline_ms = int(time.time() * 1000) + 30_000
     texts = [text.encode() for text in (request_id or request_id_of(number), arn, trace, tenant, client_context, identity)]
-    rest = b"".join(texts) + payload
-    return frame(INVOKE, number, INVOKE_HEAD.pack(deadline_ms, *map(len, texts)) + rest, flags=int(rest.isascii()))
+    flags = ASCII if (b"".join(texts) + payload).isascii() else 0
+    if form is not None:
+        place, time_ms, time_text = form
+        payload = FORM_HEAD.pack(time_ms, place, len(time_text)) + time_text.encode() + payload
+        flags |= WITH_FORM
+    return frame(INVOKE, number, INVOKE_HEAD.pack(deadline_ms, *map(len, texts)) + b"".join(texts) + payload, flags=flags)
 
 
 def request_id_of(number):
@@ -106,6 +113,7 @@ class Process:
         self.has_booted = False
         self.bytes = bytearray()
         self.said_last = False
+        self.takes_forms = False
         self.logs = {}  # invocation number -> LOG texts not yet handed out
 
     def __enter__(self):
@@ -151,8 +159,9 @@ class Process:
         while True:
             if len(self.bytes) >= HEADER.size:
                 size, kind, flags, reserved, number = HEADER.unpack_from(self.bytes)
-                self.said_last = self.said_last or flags == 1  # an answer with which the process ends
-                if flags not in ((0, 1) if kind in (RESULT, ERROR) else (0,)) or reserved:
+                self.said_last = self.said_last or (flags == 1 and kind != READY)  # an answer with which the process ends
+                self.takes_forms = self.takes_forms or (flags == 1 and kind == READY)
+                if flags not in ((0, 1) if kind in (RESULT, ERROR, READY) else (0,)) or reserved:
                     raise AssertionError(f"frame of type {kind} with flags {flags} and reserved {reserved}")
                 if len(self.bytes) >= HEADER.size + size:
                     body = bytes(self.bytes[HEADER.size:HEADER.size + size])

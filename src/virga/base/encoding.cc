@@ -1,6 +1,8 @@
 #include "virga/base/encoding.h"
 
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace virga {
 namespace {
@@ -142,6 +144,18 @@ Result<std::string> percent_decode(std::string_view text) {
     i += 2;
   }
   return decoded;
+}
+
+bool is_ascii(std::string_view bytes) {
+  std::uint64_t seen = 0;
+  std::size_t at = 0;
+  for (; at + sizeof(seen) <= bytes.size(); at += sizeof(seen)) {
+    std::uint64_t eight;
+    std::memcpy(&eight, bytes.data() + at, sizeof(eight));
+    seen |= eight;
+  }
+  for (; at < bytes.size(); ++at) seen |= static_cast<unsigned char>(bytes[at]);
+  return (seen & 0x8080808080808080) == 0;
 }
 
 bool is_utf8(std::string_view bytes) {

@@ -25,6 +25,7 @@ Result<std::string> percent_decode(std::string_view text);
 
 // Strictly valid UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view bytes);
+bool is_ascii(std::string_view bytes);
 
 // ASCII only, so that a locale never changes a protocol.
 std::string to_lower(std::string_view text);

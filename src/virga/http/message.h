@@ -30,6 +30,7 @@ struct Request {
   std::string_view query;   // raw, without the '?'
   bool has_query = false;   // tells "/a?" from "/a"
   std::span<const Field> fields;
+  std::string_view head;  // all of the above as it came: request line and fields; "" where a test made them
   std::string_view body;  // whole; a chunked body is joined, its trailers are checked and dropped
   std::string_view peer;  // the other side's address without a port; "" for sockets without one
   bool keep_alive = true;

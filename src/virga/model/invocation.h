@@ -1,9 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "virga/base/id.h"
+#include "virga/model/event_form.h"
 #include "virga/model/units.h"
 
 namespace virga::model {
@@ -18,7 +20,11 @@ enum class InvocationKind { Waited, Event };
 // One call of a function as it is handed down to an instance. A value.
 struct Invocation {
   RequestId id;
-  std::string payload;  // bytes; JSON by convention
+  // The event, bytes, JSON by convention; or, with a form, what is filled in as its body: a JSON string, or "" for
+  // none.
+  std::string payload;
+  std::shared_ptr<const EventForm> form;  // shared with other calls; null: `payload` is the event
+  EventFilling filling;                   // of the form
   std::string invoked_arn;
   std::string trace_id;          // X-Amzn-Trace-Id; may be empty
   std::string client_context;    // JSON text; may be empty
@@ -29,6 +35,9 @@ struct Invocation {
   LogTail log_tail = LogTail::None;
   InvocationKind kind = InvocationKind::Waited;
 };
+
+// Appends the event as text, whether it has a form or not.
+void append_event(std::string& out, const Invocation& invocation);
 
 // How a call ended, when it was run at all.
 enum class Fault {

@@ -50,7 +50,7 @@ class FakeInvoker final : public dispatch::Invoker {
       co_return outcome;
     }
     model::Outcome outcome;
-    outcome.payload = invocation.payload;
+    model::append_event(outcome.payload, invocation);
     if (invocation.log_tail == model::LogTail::Wanted) outcome.log_tail = "START\nEND\n";
     co_return outcome;
   }

@@ -134,6 +134,7 @@ void Connection::set_request() {
   request_.query = head.query;
   request_.has_query = head.has_query;
   request_.fields = head.fields;
+  request_.head = buffer_.unread().substr(0, parser_.size());
   request_.body = {};
   request_.peer = peer_;
   request_.keep_alive = head.keep_alive;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "virga/base/encoding.h"
+
 namespace virga::runtime {
 namespace {
 
@@ -11,6 +13,8 @@ static_assert(std::endian::native == std::endian::little, "frames are written in
 
 constexpr std::uint32_t kLast = 1;   // in the flags of an answer
 constexpr std::uint32_t kAscii = 1;  // in the flags of an invocation
+constexpr std::uint32_t kWithForm = 2;
+constexpr std::uint32_t kTakesForms = 1;  // in the flags of READY
 
 template <typename T>
 void append_number(std::string& out, T value) {
@@ -33,16 +37,36 @@ void append_header(std::string& out, std::size_t size, FrameType type, std::uint
   append_number(out, invocation);
 }
 
-bool is_ascii(std::string_view text) {
-  std::uint64_t seen = 0;
-  std::size_t at = 0;
-  for (; at + sizeof(seen) <= text.size(); at += sizeof(seen)) seen |= read_number<std::uint64_t>(text, at);
-  for (; at < text.size(); ++at) seen |= static_cast<unsigned char>(text[at]);
-  return (seen & 0x8080808080808080) == 0;
-}
-
 std::string_view cut(std::string_view text) {
   return text.substr(0, 0xFFFF);
+}
+
+// Everything before the event, with `flags` as far as the texts here allow. Gives where the frame begins.
+std::size_t begin_invoke(std::string& out, std::uint64_t number, const model::Invocation& invocation,
+                         std::int64_t deadline_unix_ms, std::uint32_t flags) {
+  std::size_t begin = out.size();
+  std::string_view id = cut(invocation.id.text());
+  std::string_view arn = cut(invocation.invoked_arn);
+  std::string_view trace = cut(invocation.trace_id);
+  std::string_view tenant = cut(invocation.tenant_id);
+  std::string_view client = invocation.client_context;
+  std::string_view cognito = invocation.cognito_identity;
+  if (!is_ascii(client) || !is_ascii(cognito)) flags &= ~kAscii;
+  append_header(out, 0, FrameType::Invoke, number, flags);
+  append_number(out, deadline_unix_ms);
+  append_number(out, static_cast<std::uint16_t>(id.size()));
+  append_number(out, static_cast<std::uint16_t>(arn.size()));
+  append_number(out, static_cast<std::uint16_t>(trace.size()));
+  append_number(out, static_cast<std::uint16_t>(tenant.size()));
+  append_number(out, static_cast<std::uint32_t>(client.size()));
+  append_number(out, static_cast<std::uint32_t>(cognito.size()));
+  out.append(id).append(arn).append(trace).append(tenant).append(client).append(cognito);
+  return begin;
+}
+
+void end_invoke(std::string& out, std::size_t begin) {
+  auto size = static_cast<std::uint32_t>(out.size() - begin - kFrameHeaderSize);
+  std::memcpy(out.data() + begin, &size, sizeof size);
 }
 
 }  // namespace
@@ -54,24 +78,22 @@ void append_frame(std::string& out, FrameType type, std::uint64_t invocation, st
 
 void append_invoke(std::string& out, std::uint64_t number, const model::Invocation& invocation,
                    std::int64_t deadline_unix_ms) {
-  std::string_view id = cut(invocation.id.text());
-  std::string_view arn = cut(invocation.invoked_arn);
-  std::string_view trace = cut(invocation.trace_id);
-  std::string_view tenant = cut(invocation.tenant_id);
-  std::string_view client = invocation.client_context;
-  std::string_view cognito = invocation.cognito_identity;
-  std::size_t size = 24 + id.size() + arn.size() + trace.size() + tenant.size() + client.size() + cognito.size() +
-                     invocation.payload.size();
-  bool plain = is_ascii(client) && is_ascii(cognito) && is_ascii(invocation.payload);
-  append_header(out, size, FrameType::Invoke, number, plain ? kAscii : 0);
-  append_number(out, deadline_unix_ms);
-  append_number(out, static_cast<std::uint16_t>(id.size()));
-  append_number(out, static_cast<std::uint16_t>(arn.size()));
-  append_number(out, static_cast<std::uint16_t>(trace.size()));
-  append_number(out, static_cast<std::uint16_t>(tenant.size()));
-  append_number(out, static_cast<std::uint32_t>(client.size()));
-  append_number(out, static_cast<std::uint32_t>(cognito.size()));
-  out.append(id).append(arn).append(trace).append(tenant).append(client).append(cognito).append(invocation.payload);
+  bool is_plain = is_ascii(invocation.payload) && (invocation.form == nullptr || invocation.form->is_ascii);
+  auto at = begin_invoke(out, number, invocation, deadline_unix_ms, is_plain ? kAscii : 0);
+  model::append_event(out, invocation);
+  end_invoke(out, at);
+}
+
+void append_invoke_with_form(std::string& out, std::uint64_t number, const model::Invocation& invocation,
+                             std::int64_t deadline_unix_ms, std::uint32_t form) {
+  std::uint32_t flags = kWithForm | (is_ascii(invocation.payload) ? kAscii : 0);
+  auto at = begin_invoke(out, number, invocation, deadline_unix_ms, flags);
+  const auto& filling = invocation.filling;
+  append_number(out, filling.time_ms);
+  append_number(out, form);
+  append_number(out, static_cast<std::uint32_t>(filling.time.size()));
+  out.append(filling.time_text()).append(invocation.payload);
+  end_invoke(out, at);
 }
 
 std::optional<std::uint32_t> ready_concurrency(std::string_view body) {
@@ -100,12 +122,15 @@ Result<std::optional<Decoded>> decode_frame(std::string_view bytes) {
   }
   auto type = static_cast<FrameType>(kind & 0xFF);
   bool may_be_last = type == FrameType::Result || type == FrameType::Error;
-  if (kind > 0xFF && (!may_be_last || kind >> 8 != kLast)) {
+  auto allowed = may_be_last ? kLast : type == FrameType::Ready ? kTakesForms : 0;
+  auto flags = kind >> 8;
+  if ((flags & ~allowed) != 0) {
     return fail(ErrorCode::InvalidArgument, "a frame with reserved bits set");
   }
   if (bytes.size() - kFrameHeaderSize < size) return std::optional<Decoded>();
   Decoded decoded;
-  decoded.frame = {type, read_number<std::uint64_t>(bytes, 8), kind > 0xFF, bytes.substr(kFrameHeaderSize, size)};
+  decoded.frame = {type, read_number<std::uint64_t>(bytes, 8), may_be_last && flags != 0, !may_be_last && flags != 0,
+                   bytes.substr(kFrameHeaderSize, size)};
   decoded.size = kFrameHeaderSize + size;
   return std::optional<Decoded>(decoded);
 }

@@ -1,8 +1,7 @@
 #include "virga/runtime/contracts/frames_channel.h"
 
 #include <memory>
-
-#include "virga/runtime/contracts/frames.h"
+#include <utility>
 
 namespace virga::runtime {
 namespace {
@@ -29,8 +28,21 @@ void FramesChannel::rehearse() {
 }
 
 void FramesChannel::invoke(std::uint64_t number, const model::Invocation& invocation, std::int64_t deadline_unix_ms) {
-  append_invoke(out_, number, invocation, deadline_unix_ms);
   flush_later();
+  if (!takes_forms_ || invocation.form == nullptr || invocation.form->number == 0) {
+    append_invoke(out_, number, invocation, deadline_unix_ms);
+    return;
+  }
+  const auto& form = *invocation.form;
+  auto place = static_cast<std::uint32_t>(form.number % kForms);
+  auto& given = forms_[place];
+  if (given.number != form.number) {
+    given = {form.number, false};
+    append_invoke(out_, number, invocation, deadline_unix_ms);
+    return;
+  }
+  if (!std::exchange(given.is_told, true)) append_frame(out_, FrameType::Form, place, form.text);
+  append_invoke_with_form(out_, number, invocation, deadline_unix_ms, place);
 }
 
 void FramesChannel::end() {
@@ -99,6 +111,7 @@ io::Task<void> FramesChannel::read() {
       if (frame.is_last) sink_->contract_last();
       switch (frame.type) {
         case FrameType::Ready:
+          takes_forms_ = frame.takes_forms;
           if (auto concurrency = ready_concurrency(frame.body)) {
             sink_->contract_ready(ContractSink::Speaker::Frames, *concurrency);
             break;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include "virga/io/task.h"
 #include "virga/io/task_group.h"
 #include "virga/model/invocation.h"
+#include "virga/runtime/contracts/frames.h"
 #include "virga/runtime/contracts/sink.h"
 
 namespace virga::runtime {
@@ -38,6 +40,14 @@ class FramesChannel {
   io::TaskGroup tasks_;
   std::string out_;
   std::size_t written_ = 0;  // of out_
+  // The forms of events that were given last, each in the place where the process keeps it. Whatever comes once is
+  // not worth being kept, so it is told a form when that comes for the second time.
+  struct GivenForm {
+    std::uint64_t number = 0;
+    bool is_told = false;
+  };
+  std::array<GivenForm, kForms> forms_{};
+  bool takes_forms_ = false;
   bool flush_planned_ = false;
   bool writing_ = false;                                        // write_rest runs
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by work planned for the end of a round

@@ -16,7 +16,8 @@ TEST(Frames, RefusesWhatAProcessMayNotSend) {
   for (std::uint32_t kind : {0u, 1u, 2u, 3u, 4u, 15u, 22u, 255u})
     EXPECT_FALSE(decode_frame(frame_of(0, kind, ""))) << kind;
   EXPECT_FALSE(decode_frame(frame_of(0, 18u | 2u << 8, "")));
-  EXPECT_FALSE(decode_frame(frame_of(0, 16u | 1u << 8, "")));
+  EXPECT_FALSE(decode_frame(frame_of(0, 16u | 2u << 8, "")));
+  EXPECT_FALSE(decode_frame(frame_of(0, 20u | 1u << 8, "")));
   EXPECT_FALSE(decode_frame(frame_of(0, 18u | 1u << 16, "")));
   EXPECT_EQ(decode_frame(frame_of(kMaxFrameBody + 1, 18, "")).error().code(), ErrorCode::TooLarge);
 }
@@ -24,6 +25,13 @@ TEST(Frames, RefusesWhatAProcessMayNotSend) {
 TEST(Frames, KnowTheLastAnswer) {
   EXPECT_TRUE(decode_frame(frame_of(0, 19u | 1u << 8, "")).value()->frame.is_last);
   EXPECT_FALSE(decode_frame(frame_of(0, 19u, "")).value()->frame.is_last);
+}
+
+TEST(Frames, ReadySaysWhetherFormsAreTaken) {
+  EXPECT_FALSE(decode_frame(frame_of(0, 16u, "")).value()->frame.takes_forms);
+  auto frame = decode_frame(frame_of(0, 16u | 1u << 8, "")).value()->frame;
+  EXPECT_TRUE(frame.takes_forms);
+  EXPECT_FALSE(frame.is_last);
 }
 
 TEST(Frames, WaitsForAWholeFrame) {
@@ -90,6 +98,52 @@ TEST(Frames, InvokeHasTheLayoutOfTheDocument) {
   EXPECT_EQ(bytes[32], 2);
   EXPECT_EQ(bytes[36], 0);
   EXPECT_EQ(bytes.substr(40), "idarntracet1{}payload");
+}
+
+model::Invocation invocation_with_form() {
+  auto form = std::make_shared<model::EventForm>();
+  form->text = R"({"t":"","i":"","at":"","ms":0,"b":""})";
+  form->trace_at = 6;
+  form->id_at = 13;
+  form->time_at = 21;
+  form->time_ms_at = 28;
+  form->body_at = 34;
+  form->is_ascii = true;
+  model::Invocation invocation;
+  invocation.id = model::RequestId("id");
+  invocation.trace_id = "tr";
+  invocation.form = std::move(form);
+  invocation.filling.time.fill('x');
+  invocation.filling.time_ms = 0x0102030405060708;
+  invocation.payload = "\"body\"";
+  return invocation;
+}
+
+TEST(Frames, InvokeWithoutFormsHasTheFormFilledIn) {
+  std::string bytes;
+  append_invoke(bytes, 1, invocation_with_form(), 0);
+  EXPECT_EQ(bytes[5], 1);
+  EXPECT_EQ(bytes.substr(44),
+            R"({"t":"tr","i":"id","at":"xxxxxxxxxxxxxxxxxxxxxxxxxx","ms":72623859790382856,"b":"body"})");
+  EXPECT_EQ(bytes[0], static_cast<char>(bytes.size() - kFrameHeaderSize));
+}
+
+TEST(Frames, InvokeWithAFormHasTheLayoutOfTheDocument) {
+  std::string bytes;
+  auto invocation = invocation_with_form();
+  append_invoke_with_form(bytes, 3, invocation, 0, 9);
+  EXPECT_EQ(bytes[0], static_cast<char>(bytes.size() - kFrameHeaderSize));
+  EXPECT_EQ(bytes[5], 3);
+  EXPECT_EQ(bytes.substr(40, 4), "idtr");
+  EXPECT_EQ(bytes[44], 8);
+  EXPECT_EQ(bytes[51], 1);
+  EXPECT_EQ(bytes[52], 9);
+  EXPECT_EQ(bytes[56], 26);
+  EXPECT_EQ(bytes.substr(60), std::string(26, 'x') + "\"body\"");
+  invocation.payload = "\"\xC3\xA9\"";
+  bytes.clear();
+  append_invoke_with_form(bytes, 3, invocation, 0, 9);
+  EXPECT_EQ(bytes[5], 2);
 }
 
 }  // namespace

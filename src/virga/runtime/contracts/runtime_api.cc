@@ -54,7 +54,8 @@ Result<std::unique_ptr<RuntimeApi>> RuntimeApi::create(io::Loop& loop, os::Descr
 void RuntimeApi::invoke(std::uint64_t number, const model::Invocation& invocation, std::int64_t deadline_unix_ms) {
   work_.number = number;
   work_.id = invocation.id;
-  work_.payload = invocation.payload;
+  work_.payload.clear();
+  model::append_event(work_.payload, invocation);
   work_.fields = fmt::format(
       "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {}\r\nLambda-Runtime-Deadline-Ms: {}\r\n"
       "Lambda-Runtime-Invoked-Function-Arn: {}\r\n",

@@ -61,7 +61,8 @@ bool came_before(std::span<const http::Field> fields, std::size_t index) {
   return false;
 }
 
-void append_headers(std::string& out, const UrlEvent& event, std::string_view host) {
+void append_headers(model::EventForm& form, const UrlEvent& event, std::string_view host) {
+  auto& out = form.text;
   auto fields = event.request.fields;
   out += "\"headers\":{";
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -76,9 +77,9 @@ void append_headers(std::string& out, const UrlEvent& event, std::string_view ho
     }
     out += "\",";
   }
-  out += "\"x-amzn-trace-id\":";
-  json::append_string(out, event.trace_id);
-  out += ",\"x-forwarded-for\":\"";
+  out += "\"x-amzn-trace-id\":\"";
+  form.trace_at = out.size();
+  out += "\",\"x-forwarded-for\":\"";
   for (const auto& field : fields) {
     if (kind_of(field.name) != FieldKind::ForwardedFor) continue;
     json::append_escaped(out, field.value);
@@ -161,10 +162,10 @@ void append_authorizer(std::string& out, const UrlCaller& caller) {
   out += "}},";
 }
 
-// What an event needs if hardly anything in it must be escaped: a guess that is too small costs one more allocation.
+// What a form needs if hardly anything in it must be escaped: a guess that is too small costs one more allocation.
 std::size_t usual_size(const UrlEvent& event, std::string_view path) {
-  constexpr std::size_t kFixed = 680;  // its own names, ids and times
-  std::size_t size = kFixed + 2 * path.size() + 3 * event.request.query.size() + event.request.body.size() * 4 / 3;
+  constexpr std::size_t kFixed = 580;  // its own names
+  std::size_t size = kFixed + 2 * path.size() + 3 * event.request.query.size();
   for (const auto& field : event.request.fields) size += field.name.size() + field.value.size() + 6;
   return size;
 }
@@ -183,18 +184,31 @@ bool is_text_type(std::string_view content_type) {
   return type == "application/json" || type == "application/xml" || type == "application/javascript";
 }
 
-void append_url_event(std::string& out, const UrlEvent& event) {
+UrlBody body_of(const http::Request& request) {
+  if (request.body.empty()) return UrlBody::None;
+  bool is_text = is_text_type(request.field("content-type")) && is_utf8(request.body);
+  return is_text ? UrlBody::Text : UrlBody::Base64;
+}
+
+void append_body(std::string& out, UrlBody kind, std::string_view body) {
+  if (kind == UrlBody::Text) json::append_string(out, body);
+  if (kind == UrlBody::Base64) json::append_base64_string(out, body);
+}
+
+model::EventForm make_url_form(const UrlEvent& event, UrlBody body) {
+  model::EventForm form;
+  auto& out = form.text;
   const http::Request& request = event.request;
   std::string_view path = event.path.empty() ? std::string_view("/") : event.path;
   std::string_view host = request.field("host");
-  out.reserve(out.size() + usual_size(event, path));
+  out.reserve(usual_size(event, path));
   out += R"({"version":"2.0","routeKey":"$default","rawPath":)";
   json::append_string(out, path);
   out += ",\"rawQueryString\":";
   json::append_string(out, request.query);
   out += ',';
   append_cookies(out, request.fields);
-  append_headers(out, event, host);
+  append_headers(form, event, host);
   append_query_parameters(out, request.query);
   out += "\"requestContext\":{\"accountId\":";
   json::append_string(out, event.caller != nullptr ? std::string_view(event.caller->account) : "anonymous");
@@ -214,27 +228,24 @@ void append_url_event(std::string& out, const UrlEvent& event) {
   json::append_string(out, request.peer);
   out += ",\"userAgent\":";
   json::append_string(out, request.field("user-agent"));
-  out += "},\"requestId\":";
-  json::append_string(out, event.request_id);
-  out += R"(,"routeKey":"$default","stage":"$default","time":)";
-  json::append_string(out, event.time);
-  out += ",\"timeEpoch\":";
-  json::append_number(out, event.time_ms);
-  out += '}';
-  if (request.body.empty()) {
-    out += ",\"isBase64Encoded\":false}";
-  } else if (is_text_type(request.field("content-type")) && is_utf8(request.body)) {
+  out += "},\"requestId\":\"";
+  form.id_at = out.size();
+  out += R"(","routeKey":"$default","stage":"$default","time":")";
+  form.time_at = out.size();
+  out += "\",\"timeEpoch\":";
+  form.time_ms_at = out.size();
+  out += "0}";
+  if (body != UrlBody::None) {
     out += ",\"body\":";
-    json::append_string(out, request.body);
-    out += ",\"isBase64Encoded\":false}";
-  } else {
-    out += ",\"body\":";
-    json::append_base64_string(out, request.body);
-    out += ",\"isBase64Encoded\":true}";
+    form.body_at = out.size();
+    out += "\"\"";
   }
+  out += body == UrlBody::Base64 ? ",\"isBase64Encoded\":true}" : ",\"isBase64Encoded\":false}";
+  form.is_ascii = is_ascii(out);
+  return form;
 }
 
-std::string_view CommonLogTime::at(std::int64_t time_ms) {
+model::EventFilling EventTime::at(std::int64_t time_ms) {
   static constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   std::int64_t second = time_ms / 1000;
@@ -242,12 +253,13 @@ std::string_view CommonLogTime::at(std::int64_t time_ms) {
     std::time_t seconds = second;
     std::tm parts{};
     gmtime_r(&seconds, &parts);
-    text_ = fmt::format("{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000", parts.tm_mday,
-                        kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900, parts.tm_hour,
-                        parts.tm_min, parts.tm_sec);
+    fmt::format_to_n(filling_.time.data(), filling_.time.size(), "{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000",
+                     parts.tm_mday, kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900,
+                     parts.tm_hour, parts.tm_min, parts.tm_sec);
     second_ = second;
   }
-  return text_;
+  filling_.time_ms = time_ms;
+  return filling_;
 }
 
 }  // namespace virga::dialects::aws

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "virga/http/message.h"
+#include "virga/model/event_form.h"
 
 namespace virga::dialects::aws {
 
@@ -21,28 +22,34 @@ struct UrlEvent {
   const http::Request& request;
   std::string_view path;              // raw, what stands behind the function's own prefix; "" means "/"
   std::string_view url_id;            // apiId and domainPrefix
-  std::string_view request_id;        // a UUID
-  std::string_view trace_id;          // X-Amzn-Trace-Id
-  std::string_view time;              // "12/Mar/2020:19:03:58 +0000"
-  std::int64_t time_ms = 0;           // since 1970
   const UrlCaller* caller = nullptr;  // null: AuthType NONE
 };
 
-// Appends the event in payload format 2.0 (AWS Lambda developer guide, "Invoking Lambda function URLs"). It is valid
-// JSON whatever bytes the request holds: what is not UTF-8 becomes U+FFFD, and a body that is not text becomes Base64.
-void append_url_event(std::string& out, const UrlEvent& event);
+// How the request's body goes into the event.
+enum class UrlBody {
+  None,
+  Text,
+  Base64,  // it is not of a type of text, or not UTF-8
+};
+UrlBody body_of(const http::Request& request);
+// Appends the body as a JSON string; nothing for None.
+void append_body(std::string& out, UrlBody kind, std::string_view body);
+
+// The event in payload format 2.0 (AWS Lambda developer guide, "Invoking Lambda function URLs"), up to ids, times and
+// the body; without a number. It is valid JSON whatever bytes the request holds: what is not UTF-8 becomes U+FFFD.
+model::EventForm make_url_form(const UrlEvent& event, UrlBody body);
 
 // Whether bodies of this type are handed over as text: text/*, JSON, XML, JavaScript, or no type at all.
 bool is_text_type(std::string_view content_type);
 
-// "12/Mar/2020:19:03:58 +0000", made anew once a second. One thread.
-class CommonLogTime {
+// The times of events: the text is made anew once a second. One thread.
+class EventTime {
  public:
-  std::string_view at(std::int64_t time_ms);
+  model::EventFilling at(std::int64_t time_ms);
 
  private:
   std::int64_t second_ = -1;
-  std::string text_;
+  model::EventFilling filling_;
 };
 
 }  // namespace virga::dialects::aws

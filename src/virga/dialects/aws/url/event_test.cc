@@ -23,10 +23,15 @@ std::string event_text(const Given& given, const UrlCaller* caller = nullptr) {
   request.fields = given.fields;
   request.body = given.body;
   request.peer = "10.1.2.3";
-  CommonLogTime time;
-  std::string text;
-  append_url_event(
-      text, UrlEvent{request, given.path, "urlid", "req-1", "Root=1-x", time.at(1583348638390), 1583348638390, caller});
+  auto kind = body_of(request);
+  auto form = make_url_form(UrlEvent{request, given.path, "urlid", caller}, kind);
+  boost::json::error_code problem;
+  (void)boost::json::parse(form.text, problem);
+  EXPECT_FALSE(problem) << form.text;
+  EventTime time;
+  std::string text, body;
+  append_body(body, kind, request.body);
+  model::append_filled(text, form, "Root=1-x", "req-1", time.at(1583348638390), body);
   return text;
 }
 

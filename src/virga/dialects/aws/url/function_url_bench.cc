@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "virga/dialects/aws/url/event.h"
+#include "virga/dialects/aws/url/forms.h"
 #include "virga/dialects/aws/url/response.h"
 
 namespace {
@@ -48,20 +49,23 @@ int main() {
       {"Cookie", "session=0123456789abcdef; theme=dark"},
       {"Sec-Fetch-Mode", "navigate"},
       {"Upgrade-Insecure-Requests", "1"}};
-  CommonLogTime time;
-  auto event = [&](const std::vector<http::Field>& fields, std::string_view query) {
+  EventTime time;
+  UrlForms forms(1);
+  auto event = [&](const std::vector<http::Field>& fields, std::string_view query, std::string_view head = "") {
     http::Request request;
     request.method = "GET";
     request.query = query;
     request.fields = fields;
     request.peer = "127.0.0.1";
+    request.head = head;
     std::string out;
-    append_url_event(
-        out, UrlEvent{request, "/", "hello", "6f0c0000-0000-4000-8000-000000000000",
-                      "Root=1-65f0c000-0123456789abcdef01234567", time.at(1700000000000), 1700000000000, nullptr});
+    auto form = forms.of(UrlEvent{request, "/", "hello"}, UrlBody::None);
+    model::append_filled(out, *form, "Root=1-65f0c000-0123456789abcdef01234567", "6f0c0000-0000-4000-8000-000000000000",
+                         time.at(1700000000000), "");
     return out.size();
   };
   measure("event, wrk", [&] { return event(plain, ""); });
+  measure("event, wrk, known", [&] { return event(plain, "", "GET / HTTP/1.1\r\nHost: 127.0.0.1:4600\r\n\r\n"); });
   measure("event, browser and query", [&] { return event(browser, "name=value&page=2"); });
   std::string small = R"({"statusCode":200,"body":"hello"})";
   std::string usual =

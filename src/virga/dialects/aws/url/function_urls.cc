@@ -10,6 +10,7 @@
 #include "virga/dialects/aws/query.h"
 #include "virga/dialects/aws/url/cors.h"
 #include "virga/dialects/aws/url/response.h"
+#include "virga/dialects/json/plain.h"
 #include "virga/dialects/json/text.h"
 #include "virga/dialects/virga/phases.h"
 #include "virga/dispatch/limits.h"
@@ -66,10 +67,24 @@ http::Response to_response(model::Outcome outcome, std::string& fields) {
   return failed(refuse(502, "InternalServerErrorException", "Internal Server Error"));
 }
 
+// A trace id that came with the request may need to be escaped.
+bool is_fit_to_fill_in(std::string_view trace) {
+  return json::plain_prefix(trace) == trace.size();
+}
+
+// Makes the event a text of its own, without a form.
+void write_out(model::Invocation& invocation) {
+  std::string event, trace;
+  json::append_escaped(trace, invocation.trace_id);
+  model::append_filled(event, *invocation.form, trace, invocation.id.text(), invocation.filling, invocation.payload);
+  invocation.payload = std::move(event);
+  invocation.form.reset();
+}
+
 }  // namespace
 
 FunctionUrls::FunctionUrls(Parts parts)
-    : parts_(std::move(parts)), public_([] {
+    : parts_(std::move(parts)), forms_(parts_.random.next()), public_([] {
         model::UrlConfig config;
         config.auth = model::UrlAuth::None;
         return config;
@@ -173,8 +188,11 @@ io::Task<http::Response> FunctionUrls::handle(const http::Request& request, std:
   invocation.trace_id = trace_id(request, now_ms);
   invocation.invoked_arn = function_arn(parts_.account, found->entry->function.name,
                                         found->resolved.alias ? std::string_view(found->resolved.alias->text()) : "");
-  append_url_event(invocation.payload, UrlEvent{request, path, found->id, invocation.id.text(), invocation.trace_id,
-                                                time_.at(now_ms), now_ms, caller ? &*caller : nullptr});
+  auto body = body_of(request);
+  append_body(invocation.payload, body, request.body);
+  invocation.form = forms_.of(UrlEvent{request, path, found->id, caller ? &*caller : nullptr}, body);
+  invocation.filling = time_.at(now_ms);
+  if (!is_fit_to_fill_in(invocation.trace_id)) write_out(invocation);
   if (dispatch::wants_caller(found->entry->function.tags)) {
     invocation.caller = caller ? std::string_view(caller->access_key) : request.peer;
   }

@@ -10,6 +10,7 @@
 #include "virga/catalog/catalog.h"
 #include "virga/dialects/aws/account.h"
 #include "virga/dialects/aws/url/event.h"
+#include "virga/dialects/aws/url/forms.h"
 #include "virga/dispatch/invoker.h"
 #include "virga/http/message.h"
 #include "virga/io/task.h"
@@ -57,7 +58,8 @@ class FunctionUrls {
   std::string trace_id(const http::Request& request, std::int64_t now_ms);
 
   Parts parts_;
-  CommonLogTime time_;
+  UrlForms forms_;
+  EventTime time_;
   const model::UrlConfig public_;  // for functions without one
 };
 

@@ -12,6 +12,12 @@ using dialects::testing::LambdaWorld;
 using dialects::testing::TestRequest;
 using ::testing::HasSubstr;
 
+std::string event_text(const model::Invocation& invocation) {
+  std::string text;
+  model::append_event(text, invocation);
+  return text;
+}
+
 class FunctionUrlsTest : public ::testing::Test {
  protected:
   FunctionUrlsTest() { world_.create("f"); }
@@ -71,7 +77,7 @@ TEST_F(FunctionUrlsTest, RefusesUnsignedCallsOfIamUrls) {
   answer(R"({"statusCode":200})");
   EXPECT_EQ(call("f", "/", {}, "GET", "lambda").status, 200);
   ASSERT_EQ(world_.invoker.invocations.size(), 1u);
-  EXPECT_THAT(world_.invoker.invocations[0].payload, HasSubstr(R"("accessKey":"AKID")"));
+  EXPECT_THAT(event_text(world_.invoker.invocations[0]), HasSubstr(R"("accessKey":"AKID")"));
 }
 
 TEST_F(FunctionUrlsTest, TurnsEveryWayToFailIntoAStatus) {
@@ -99,7 +105,7 @@ TEST_F(FunctionUrlsTest, CallsTheFunctionWithItsOwnPath) {
   const auto& invocation = world_.invoker.invocations.at(0);
   EXPECT_EQ(response.field("x-amzn-RequestId"), invocation.id.text());
   EXPECT_EQ(response.field("X-Amzn-Trace-Id"), invocation.trace_id);
-  EXPECT_THAT(invocation.payload, HasSubstr(R"("rawPath":"/a/b")"));
+  EXPECT_THAT(event_text(invocation), HasSubstr(R"("rawPath":"/a/b")"));
   EXPECT_EQ(invocation.invoked_arn, "arn:aws:lambda:eu-west-1:123456789012:function:f");
   auto id = world_.tests.catalog->function(model::FunctionName("f")).value()->urls.at(std::nullopt).id;
   EXPECT_EQ(call(id.text(), "/").status, 200);
@@ -117,7 +123,7 @@ TEST_F(FunctionUrlsTest, ReachesAliases) {
 
 TEST_F(FunctionUrlsTest, MayAnswerWithoutAConfiguration) {
   EXPECT_EQ(call("f", "", {}, "GET", "", WithoutUrl::Public).status, 200);
-  EXPECT_THAT(world_.invoker.invocations.at(0).payload, HasSubstr(R"("apiId":"f")"));
+  EXPECT_THAT(event_text(world_.invoker.invocations.at(0)), HasSubstr(R"("apiId":"f")"));
   EXPECT_EQ(call("nope", "/", {}, "GET", "", WithoutUrl::Public).status, 404);
   EXPECT_EQ(call("f:nope", "/", {}, "GET", "", WithoutUrl::Public).status, 404);
 }
