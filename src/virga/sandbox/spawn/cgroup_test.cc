@@ -93,5 +93,32 @@ TEST(Cgroups, CountsLimitsAndRemoves) {
   (*groups)->remove();
 }
 
+// A helper that died left a frozen process; v1 lets it die of no signal before it thaws.
+TEST(Cgroups, EndsAFrozenProcessThatWasLeft) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  auto folder = os::TemporaryDirectory::create();
+  ASSERT_TRUE(folder);
+  auto groups = Cgroups::open(folder->path());
+  if (!groups) GTEST_SKIP() << groups.error().message();
+  auto group = (*groups)->create("frozen");
+  ASSERT_TRUE(group) << group.error().message();
+  int process = -1;
+  pid_t pid = sleeper((*group)->clone_target(), &process);
+  ASSERT_GT(pid, 0);
+  auto number = std::to_string(pid);
+  for (const auto& join : (*group)->join_files()) {
+    ASSERT_EQ(::write(join.get(), number.data(), number.size()), static_cast<ssize_t>(number.size()));
+  }
+  EXPECT_TRUE((*group)->freeze());
+  ::kill(pid, SIGKILL);
+  groups = Cgroups::open(folder->path());
+  EXPECT_TRUE(groups) << groups.error().message();
+  pollfd ended{process, POLLIN, 0};
+  EXPECT_EQ(::poll(&ended, 1, 10000), 1);
+  ::close(process);
+  ::waitpid(pid, nullptr, 0);
+  if (groups) (*groups)->remove();
+}
+
 }  // namespace
 }  // namespace virga::sandbox::spawn

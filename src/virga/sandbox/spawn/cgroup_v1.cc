@@ -22,6 +22,14 @@ constexpr std::array<const char*, Controllers> kNames = {"memory", "pids", "cpu"
 struct Hierarchies {
   std::vector<std::string> directories;
   std::array<std::size_t, Controllers> of{};  // which directory serves which controller
+
+  // Ends and removes what is in them. The freezer's first: what is frozen dies of nothing, whichever group it is killed
+  // in.
+  Result<> clear() const {
+    VIRGA_TRY(remove_leftovers(directories[of[Freezer]]));
+    for (const auto& path : directories) VIRGA_TRY(remove_leftovers(path));
+    return {};
+  }
 };
 
 class GroupV1 final : public Cgroup {
@@ -127,9 +135,7 @@ class GroupsV1 final : public Cgroups {
  public:
   explicit GroupsV1(Hierarchies hierarchies) : hierarchies_(std::move(hierarchies)) {}
   Result<std::unique_ptr<Cgroup>> create(std::string_view name) override { return GroupV1::create(hierarchies_, name); }
-  void remove() override {
-    for (const auto& path : hierarchies_.directories) (void)remove_leftovers(path);
-  }
+  void remove() override { (void)hierarchies_.clear(); }
 
  private:
   Hierarchies hierarchies_;
@@ -158,8 +164,8 @@ Result<std::unique_ptr<Cgroups>> open_cgroups_v1(std::string_view mountinfo, std
     hierarchies.of[i] = static_cast<std::size_t>(known - hierarchies.directories.begin());
     if (known == hierarchies.directories.end()) hierarchies.directories.push_back(path);
   }
+  VIRGA_TRY(hierarchies.clear());
   for (const auto& path : hierarchies.directories) {
-    VIRGA_TRY(remove_leftovers(path));
     if (::mkdir(path.c_str(), 0755) != 0) return os::fail_errno("mkdir", path);
   }
   return std::make_unique<GroupsV1>(std::move(hierarchies));
