@@ -14,7 +14,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
-from virga import PROGRAM, SOURCE, Virga, main
+from virga import PROGRAM, SOURCE, Virga, descendants, main
 
 OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 HELLO = SOURCE / "examples" / "hello"
@@ -42,24 +42,6 @@ def virga(*arguments, stdin="", environment=None, directory=None):
         cwd=directory,
         env=environment or clean_environment(),
     )
-
-
-def descendants(pid):
-    """Every process below this one."""
-    children = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, waiting = [], [pid]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found
 
 
 def cgroups_of(pids):

@@ -188,6 +188,24 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def descendants(pid):
+    """Every process below this one."""
+    children = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, waiting = [], [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
 def metric(virga, name, labels=""):
     """The sum of a figure's values at /metrics, of those lines that hold `labels`."""
     lines = request(virga.url + "/metrics").text.splitlines()

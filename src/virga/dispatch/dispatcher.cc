@@ -6,6 +6,7 @@
 
 #include "virga/dispatch/figures.h"
 #include "virga/dispatch/internal/admission.h"
+#include "virga/dispatch/internal/freezer.h"
 #include "virga/dispatch/internal/later.h"
 #include "virga/dispatch/internal/memory_budget.h"
 #include "virga/dispatch/pool.h"
@@ -40,6 +41,7 @@ struct Dispatcher::State {
         figures(p.metrics),
         admission(o.account_concurrency),
         budget({{o.memory_budget, o.max_instances}, o.idle_time}, figures, &Pool::evict),
+        freezer(p.loop, {o.freeze_after}, &Pool::freeze),
         lives(p.loop),
         later(p.loop, self, o.max_waiting_later),
         care(p.loop) {}
@@ -49,6 +51,7 @@ struct Dispatcher::State {
   Figures figures;
   Admission admission;
   MemoryBudget budget;
+  Freezer freezer;
   io::TaskGroup lives;  // of instances
   Later later;
   bool is_stopping = false;
@@ -150,10 +153,15 @@ struct Dispatcher::State {
     auto found = pools.find(version->revision.text());
     if (found != pools.end()) return found->second.get();
     VIRGA_TRY(parts.maker.can_make(*version));
-    Pool::Parts pool_parts{
-        parts.loop, parts.maker, budget, parts.logs, figures, lives, options.max_queue_wait, [this](Pool& poor) {
-          return make_room_for(poor);
-        }};
+    Pool::Parts pool_parts{parts.loop,
+                           parts.maker,
+                           budget,
+                           freezer,
+                           parts.logs,
+                           figures,
+                           lives,
+                           options.max_queue_wait,
+                           [this](Pool& poor) { return make_room_for(poor); }};
     auto pool = std::make_shared<Pool>(pool_parts, version, admission.of(version->function));
     // A call may come late, for a version that was replaced since it was looked up.
     pool->set_duty(duty_of(*version));
@@ -223,6 +231,11 @@ Dispatcher::Dispatcher(Parts parts, Options options) : state_(std::make_unique<S
                       [this] { return static_cast<double>(instances().idle); });
   registry.gauge_from("virga_instances_busy", "Instances that run a call.",
                       [this] { return static_cast<double>(instances().busy); });
+  const auto& freezer = state.freezer;
+  registry.gauge_from("virga_instances_frozen", "Those of them whose processes are stopped until a call comes.",
+                      [&freezer] { return static_cast<double>(freezer.frozen()); });
+  registry.counter_from("virga_instance_freezes_total", "How often an instance was frozen.",
+                        [&freezer] { return static_cast<double>(freezer.freezes()); });
   const auto& keeper = state.budget.keeper();
   registry.gauge_from("virga_instance_memory_bytes", "Resident memory of all instances, as last measured.",
                       [&keeper] { return static_cast<double>(keeper.memory().count); });

@@ -97,6 +97,7 @@ Pool::Place* Pool::choose() {
 void Pool::lend(Place& place, runtime::Call& call) {
   if (place.calls++ == 0) ++busy_;
   parts_.budget.lend(place, parts_.loop.now());
+  parts_.freezer.set_busy(place);
   line_up(place);
   place.instance->give(call);
 }
@@ -115,12 +116,18 @@ void Pool::line_up(Place& place) {
 void Pool::end(Place& place) {
   lineup_.remove(place);
   parts_.budget.leave(place);
+  parts_.freezer.set_busy(place);
   place.instance->kill();
 }
 
 void Pool::evict(Kept& kept) {
   auto& place = static_cast<Place&>(kept);
   place.pool.end(place);
+}
+
+bool Pool::freeze(Freezer::Member& member) {
+  auto& instance = *static_cast<Place&>(member).instance;
+  return instance.state() == runtime::AnyInstance::State::Ready && instance.freeze();
 }
 
 void Pool::pump() {
@@ -249,6 +256,7 @@ void Pool::ready(Place& place) {
 
 void Pool::set_idle(Place& place) {
   if (!place.is_pinned) parts_.budget.set_idle(place, parts_.loop.now());
+  parts_.freezer.set_idle(place);
 }
 
 void Pool::finished(Place& place, runtime::Call& call) {
@@ -283,6 +291,7 @@ void Pool::ended(Place& place, runtime::AnyInstance::End end) {
   if (place.calls > 0) --busy_;
   lineup_.remove(place);
   parts_.budget.leave(place);
+  parts_.freezer.set_busy(place);
   auto heir = place.heir.lock();
   if (place.is_leaving) --leaving_;
   if (place.is_pinned && !end.was_ready) {

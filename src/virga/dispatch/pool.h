@@ -12,6 +12,7 @@
 #include "virga/dispatch/figures.h"
 #include "virga/dispatch/instance_maker.h"
 #include "virga/dispatch/internal/admission.h"
+#include "virga/dispatch/internal/freezer.h"
 #include "virga/dispatch/internal/lineup.h"
 #include "virga/dispatch/internal/memory_budget.h"
 #include "virga/dispatch/internal/scaling.h"
@@ -32,6 +33,7 @@ class Pool final : public std::enable_shared_from_this<Pool> {
     io::Loop& loop;
     InstanceMaker& maker;
     MemoryBudget& budget;
+    Freezer& freezer;
     ledger::Logs& logs;
     Figures& figures;
     io::TaskGroup& lives;  // of instances
@@ -79,6 +81,9 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   void stop(const Error& why);
   // For the budget: ends the instance of this entry, whichever pool it is of.
   static void evict(Kept& kept);
+  // For the freezer: freezes the instance of this member, whichever pool it is of. False: it ends, or the
+  // helper is behind with its work.
+  static bool freeze(Freezer::Member& member);
 
   Duty duty() const { return duty_; }
   bool is_empty() const { return places_.empty() && queue_.empty(); }
@@ -88,7 +93,7 @@ class Pool final : public std::enable_shared_from_this<Pool> {
 
  private:
   // One instance and how many calls it has.
-  struct Place final : Lineup::Member, Kept, runtime::InstanceOwner {
+  struct Place final : Lineup::Member, Kept, Freezer::Member, runtime::InstanceOwner {
     explicit Place(Pool& owner) : pool(owner) {}
     void instance_ready(runtime::AnyInstance&) override { pool.ready(*this); }
     void instance_finished(runtime::AnyInstance&, runtime::Call& call) override { pool.finished(*this, call); }

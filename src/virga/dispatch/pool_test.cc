@@ -24,7 +24,7 @@ class PoolTest : public ::testing::Test {
     made->revision = model::RevisionId("r1");
     made->config.memory = model::mebibytes(256);
     version = made;
-    Pool::Parts parts{*loop, maker, budget, logs, figures, lives, seconds(30)};
+    Pool::Parts parts{*loop, maker, budget, freezer, logs, figures, lives, seconds(30)};
     pool = std::make_shared<Pool>(parts, version, admission.of(version->function));
   }
   ~PoolTest() override {
@@ -100,6 +100,7 @@ class PoolTest : public ::testing::Test {
   metrics::Registry registry;
   Figures figures{registry};
   MemoryBudget budget{{{model::mebibytes(1024), 100}, std::chrono::minutes(60)}, figures, &Pool::evict};
+  Freezer freezer{*loop, {seconds(2)}, &Pool::freeze};
   Kept others;
   Admission admission{1000};
   io::TaskGroup lives{*loop};

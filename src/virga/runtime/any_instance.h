@@ -53,6 +53,9 @@ class AnyInstance {
   virtual io::Task<End> run() = 0;
   // Only when Ready. More than one only if it can prefetch.
   virtual void give(Call& call) = 0;
+  // Stops its processes until a call is given; only when Ready and without a call. False: it cannot be done now.
+  // give() lets them run again by itself, and waits for nothing.
+  virtual bool freeze() = 0;
   // Ends it: at once, failing what runs. It is Ending when this returns; what becomes of its calls is told later.
   virtual void kill() = 0;
 

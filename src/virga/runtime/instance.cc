@@ -224,7 +224,14 @@ void Instance::kill() {
   if (is_started_) sandboxes_.kill(sandbox_);
 }
 
+bool Instance::freeze() {
+  is_frozen_ = sandboxes_.freeze(sandbox_);
+  return is_frozen_;
+}
+
 void Instance::give(Call& call) {
+  // What follows is written at once and lies in the socket until the process reads it.
+  if (std::exchange(is_frozen_, false)) sandboxes_.thaw(sandbox_);
   auto now = std::exchange(call.is_fresh, false) ? call.arrived : loop_.clock().steady();
   auto deadline = unix_milliseconds(loop_.wall()) + call.timeout.count();
   auto number = in_flight_.add(call, now);

@@ -36,6 +36,7 @@ class Instance final : public AnyInstance, public ContractSink {
 
   io::Task<End> run() override;
   void give(Call& call) override;
+  bool freeze() override;
   void kill() override;
 
   State state() const override { return state_; }
@@ -122,6 +123,7 @@ class Instance final : public AnyInstance, public ContractSink {
   SteadyTime process_at_;  // when its process was there, or was bound
   SteadyTime booted_at_;   // when it said that it has booted; not set: it did not say it
   bool first_call_ = true;
+  bool is_frozen_ = false;
   std::uint64_t peak_memory_ = 0;  // bytes
   model::Bytes memory_;            // at the last sample
   SteadyTime memory_sampled_;

@@ -85,6 +85,14 @@ void Sandboxes::end_init(std::uint64_t id) {
   if (running_.contains(id)) (void)helper_->end_init(id);
 }
 
+bool Sandboxes::freeze(std::uint64_t id) {
+  return running_.contains(id) && helper_->freeze(id).has_value();
+}
+
+void Sandboxes::thaw(std::uint64_t id) {
+  if (running_.contains(id)) (void)helper_->thaw(id);
+}
+
 io::Task<Result<sandbox::Usage>> Sandboxes::usage(std::uint64_t id) {
   auto found = running_.find(id);
   if (found == running_.end()) co_return fail(ErrorCode::NotFound, "the sandbox has ended");

@@ -46,12 +46,16 @@ class Sandboxes {
 
   void kill(std::uint64_t id);
   void end_init(std::uint64_t id);
+  // Stops its processes until thaw(), or kill(), which ends it all the same. False: the helper has no time for it now.
+  bool freeze(std::uint64_t id);
+  void thaw(std::uint64_t id);
   // What it uses now; NotFound when it has ended.
   io::Task<Result<sandbox::Usage>> usage(std::uint64_t id);
 
   std::size_t count() const { return running_.size(); }
   std::uint64_t helper_restarts() const { return restarts_; }
   bool is_root() const { return helper_->is_root(); }
+  bool can_freeze() const { return helper_->can_freeze(); }
   // No helper can be started any more, and so no sandbox: the process that could is gone. Only a new start of Virga
   // helps.
   bool is_over() const { return is_over_; }

@@ -227,7 +227,11 @@ Result<> Helper::query(std::uint64_t id) {
 
 Result<> Helper::freeze(std::uint64_t id) {
   if (!has_cgroups_) return fail(ErrorCode::Unimplemented, "freezing a sandbox needs cgroups");
-  return send(small_request(wire::RequestKind::Freeze, id));
+  auto sent = os::send_message(socket_, small_request(wire::RequestKind::Freeze, id));
+  if (!sent && sent.error().code() == ErrorCode::Unavailable) {
+    return fail(ErrorCode::ResourceExhausted, "the sandbox helper has too many requests to read");
+  }
+  return sent;
 }
 
 Result<> Helper::thaw(std::uint64_t id) {

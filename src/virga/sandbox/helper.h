@@ -146,7 +146,8 @@ class Helper {
   Result<> kill(std::uint64_t id);
   // The CPU quota goes from limits.init_cpus to limits.cpus.
   Result<> end_init(std::uint64_t id);
-  // Stops and resumes all processes. Without cgroups (rootless) Unimplemented; see can_freeze().
+  // Stops and resumes all processes; kill() ends a stopped one as well. Without cgroups (rootless) Unimplemented; see
+  // can_freeze(). A freeze never waits: ResourceExhausted, if the helper is too far behind.
   Result<> freeze(std::uint64_t id);
   Result<> thaw(std::uint64_t id);
   // Answered by Usage, or by nothing if the sandbox ended already.

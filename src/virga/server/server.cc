@@ -213,6 +213,7 @@ Result<> Server::State::build() {
   dispatch::Options dispatching;
   dispatching.account_concurrency = options.concurrency;
   dispatching.memory_budget = options.memory_budget.count != 0 ? options.memory_budget : share_of_this_machine();
+  dispatching.freeze_after = sandboxes->can_freeze() ? options.freeze_after : std::chrono::milliseconds(0);
   dispatcher.emplace(dispatch::Dispatcher::Parts{loop, *catalog, *instances, *logs, metrics}, dispatching);
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));

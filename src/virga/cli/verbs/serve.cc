@@ -43,6 +43,12 @@ class Serve final : public Verb {
         ->type_name("SIZE")
         ->transform(CLI::AsSizeValue(false))
         ->check(CLI::Range(std::uint64_t{64} << 20, std::uint64_t{1} << 50).description("at least 64MiB"));
+    app.add_option("--freeze-after", freeze_after_,
+                   "seconds without a call after which an idle function's processes are stopped until its next call; "
+                   "0: never")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.0, 86400.0))
+        ->capture_default_str();
     app.add_option("--user", user_,
                    "as root: the user to serve as; virga if there is one, else the owner of the data folder")
         ->type_name("NAME")
@@ -78,6 +84,7 @@ class Serve final : public Verb {
     options.region = shared_.region;
     options.concurrency = concurrency_;
     options.memory_budget.count = memory_budget_;
+    options.freeze_after = std::chrono::milliseconds(static_cast<std::int64_t>(freeze_after_ * 1000));
     options.user = user_;
     options.usual_user = "virga";
     options.egress_allowed = egress_allowed_;
@@ -119,6 +126,7 @@ class Serve final : public Verb {
   std::string listen_ = "127.0.0.1";
   std::uint32_t concurrency_ = 1000;
   std::uint64_t memory_budget_ = 0;  // bytes; 0: not given
+  double freeze_after_ = 2;          // seconds
   std::string user_;
   std::vector<std::string> egress_allowed_;
   bool rootless_ = false;

@@ -77,6 +77,8 @@ class FakeInstance final : public runtime::AnyInstance {
   std::deque<runtime::Call*> calls;  // given and not answered; the first one runs
   bool takes_several = true;
   bool is_killed = false;
+  bool can_freeze = true;
+  bool is_frozen = false;
   std::size_t at_once = 1;
   model::Bytes peak_memory;
   model::Bytes resident;  // memory now
@@ -88,7 +90,12 @@ class FakeInstance final : public runtime::AnyInstance {
     if (is_killed) die();
     co_return std::move(end_);
   }
+  bool freeze() override {
+    is_frozen = can_freeze;
+    return is_frozen;
+  }
   void give(runtime::Call& call) override {
+    is_frozen = false;
     if (calls.empty()) head_since_ = loop_.clock().steady();
     calls.push_back(&call);
   }

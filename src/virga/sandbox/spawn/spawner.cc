@@ -190,7 +190,8 @@ void Spawner::handle(wire::Request request, std::string bytes, std::vector<os::D
   }
   if (cgroup == nullptr) return;
   if (request.kind == wire::RequestKind::EndInit) (void)cgroup->set_cpus(sandbox->limits.cpus);
-  if (request.kind == wire::RequestKind::Freeze) (void)cgroup->freeze();
+  // One that was told to end must get to it.
+  if (request.kind == wire::RequestKind::Freeze && !sandbox->killed) (void)cgroup->freeze();
   if (request.kind == wire::RequestKind::Thaw) (void)cgroup->thaw();
 }
 
