@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from harness.processes import read_memory
+from harness.processes import read_pss_parts
 
 V1 = Path("/sys/fs/cgroup/memory")
 V2 = Path("/sys/fs/cgroup")
@@ -64,11 +64,12 @@ def _kernel_bytes(folder):
 
 
 def idle_memory(server):
-    """(PSS, the kernel's memory) in MiB of everything in a sandbox of this server."""
+    """(PSS that is not of files, PSS of files, the kernel's memory) in MiB of everything in a sandbox of this server."""
     processes = sandboxed(server)
-    pss = sum(memory[1] for pid, _ in processes if (memory := read_memory(pid)))
+    parts = [parts for pid, _ in processes if (parts := read_pss_parts(pid))]
+    anonymous, files = (sum(part[index] for part in parts) for index in (0, 1))
     kernel = sum(_kernel_bytes(folder) for folder in {folder for _, folder in processes} if folder)
-    return pss / KIB_PER_MIB, kernel / BYTES_PER_MIB
+    return anonymous / KIB_PER_MIB, files / KIB_PER_MIB, kernel / BYTES_PER_MIB
 
 
 def peak_memory(server):

@@ -81,6 +81,17 @@ def read_memory(pid):
     return values.get("Rss", 0), values.get("Pss", 0)
 
 
+def read_pss_parts(pid):
+    """(PSS that is not of files, PSS of files) in KiB, or None when the process is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    values = {line.split(":")[0]: int(line.split()[1]) for line in lines[1:]}
+    files = values.get("Pss_File", 0)
+    return values.get("Pss", 0) - files, files
+
+
 @dataclass
 class Server:
     """A started server: one session of processes, ended by `stop`."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from harness.errors import BenchError
-from harness.http import free_port, wait_until_ready
+from harness.http import Connection, free_port, wait_until_ready
 from harness.peers import Target
 from harness.processes import Server, start_server
 from harness.sigv4 import sign
@@ -87,6 +87,15 @@ class Daemon:
             if state == "Failed" or time.monotonic() > deadline:
                 raise BenchError(f"function {name} is {state}, not Active")
             time.sleep(0.02)
+
+    def figure(self, name):
+        """The value of a figure without labels at /metrics."""
+        with Connection("127.0.0.1", self.port) as connection:
+            text = connection.request("GET", "/metrics").body.decode()
+        found = next((line for line in text.splitlines() if line.startswith(name + " ")), None)
+        if found is None:
+            raise BenchError(f"/metrics has no {name}")
+        return float(found.rsplit(" ", 1)[1])
 
     def target(self, function_name):
         return Target("Virga", self.server, self.port, f"/fn/{function_name}/")

@@ -1,7 +1,9 @@
 """What one more idle instance takes: its processes, and the kernel's memory for them.
 
 A daemon runs one function, then several more, each once. The difference in memory, by function, is what an instance costs;
-what is there anyway (the daemon, blanks, stems) falls out. PSS shares what processes have in common, as the interpreter's code.
+what is there anyway (the daemon, blanks, stems) falls out, once there are as many of them again. PSS shares what processes have in
+common, as the interpreter's code. What is left of files is in the page cache, of which the kernel takes back what it needs: the
+function's own program or library, of which each of these functions brings a copy.
 """
 
 import time
@@ -14,7 +16,10 @@ from harness.outcome import Goal, Outcome
 from rows.row import Row
 
 INSTANCES = 10
-SETTLE_SECONDS = 3
+# Longer than an instance is idle before it is frozen.
+SETTLE_SECONDS = 4
+# More stems are kept while many are taken, and go within half a minute.
+STEM_SECONDS = 90
 
 
 def _measure(make_function):
@@ -24,25 +29,40 @@ def _measure(make_function):
             with virga.daemon(bench) as running:
                 _call_once(running, "first", make_function(bench, "first"))
                 time.sleep(SETTLE_SECONDS)
+                stems = _stems(running)
                 before = idle_memory(running.server)
                 for number in range(INSTANCES):
                     _call_once(running, f"idle-{number}", make_function(bench, f"{number}"))
                 time.sleep(SETTLE_SECONDS)
+                _wait_for_stems(running, stems)
                 running.server.require_alive()
                 after = idle_memory(running.server)
             outcome.note(*running.server.notes)
         except BenchError as error:
             outcome.problems["virga"] = str(error)
             return outcome
-        pss, kernel = ((late - early) / INSTANCES for early, late in zip(before, after))
-        outcome.virga = pss + kernel
-        outcome.details["virga"] = {"instances": INSTANCES, "pss_mib": pss, "kernel_mib": kernel}
-        outcome.note(f"PSS {pss:.2f} and kernel {kernel:.2f} MiB")
+        anonymous, files, kernel = ((late - early) / INSTANCES for early, late in zip(before, after))
+        outcome.virga = anonymous + files + kernel
+        outcome.details["virga"] = {"instances": INSTANCES, "anonymous_mib": anonymous, "files_mib": files, "kernel_mib": kernel}
+        outcome.note(f"its own {anonymous:.2f}, of files {files:.2f}, kernel {kernel:.2f} MiB")
         if kernel == 0:
             outcome.note("the kernel's memory is not counted here")
         return outcome
 
     return measure
+
+
+def _stems(running):
+    """How many wait, and how many of these have booted."""
+    return running.figure("virga_stems_waiting"), running.figure("virga_stems_booted")
+
+
+def _wait_for_stems(running, wanted):
+    deadline = time.monotonic() + STEM_SECONDS
+    while (found := _stems(running)) != wanted:
+        if time.monotonic() > deadline:
+            raise BenchError(f"(waiting, booted) stems were {wanted} at first and are {found}")
+        time.sleep(0.2)
 
 
 def _call_once(running, name, function):
