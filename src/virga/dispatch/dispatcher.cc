@@ -40,7 +40,7 @@ struct Dispatcher::State {
         options(o),
         figures(p.metrics),
         admission(o.account_concurrency),
-        budget({{o.memory_budget, o.max_instances}, o.idle_time}, figures, &Pool::evict),
+        budget({{o.memory_budget, o.max_instances}, o.idle_time, p.reserved}, figures, &Pool::evict),
         freezer(p.loop, {o.freeze_after}, &Pool::freeze),
         lives(p.loop),
         later(p.loop, self, o.max_waiting_later),

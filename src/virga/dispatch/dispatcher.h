@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "virga/base/result.h"
@@ -26,6 +27,8 @@ class Dispatcher final : public Invoker {
     InstanceMaker& maker;
     ledger::Logs& logs;
     metrics::Registry& metrics;
+    // What others than instances hold of the memory budget now, as waiting stems; empty: nothing.
+    std::function<model::Bytes()> reserved = {};
   };
 
   Dispatcher(Parts parts, Options options);

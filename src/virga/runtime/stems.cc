@@ -110,7 +110,7 @@ std::uint32_t Stems::target(Shelf& shelf) {
   return std::min(options_.most_of_a_kind, 1 + static_cast<std::uint32_t>(demand(shelf) / 2));
 }
 
-std::uint64_t Stems::memory_in_use() const {
+std::uint64_t Stems::memory() const {
   std::uint64_t total = 0;
   for (const auto& [kind, shelf] : shelves_) {
     total += (shelf.stems.size() + shelf.booting) * (shelf.cost != 0 ? shelf.cost : kUnknownCost);
@@ -140,7 +140,7 @@ void Stems::trim() {
 
 // Within the budget, if need be in the place of stems that nobody has wanted for longer.
 bool Stems::make_room(const Shelf& wanted, std::uint64_t bytes) {
-  while (memory_in_use() + bytes > options_.memory_budget) {
+  while (memory() + bytes > options_.memory_budget) {
     Shelf* oldest = nullptr;
     for (auto& [kind, shelf] : shelves_) {
       if (shelf.stems.empty() || shelf.wanted_at >= wanted.wanted_at) continue;

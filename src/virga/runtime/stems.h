@@ -68,6 +68,7 @@ class Stems {
   void bind_succeeded() { failures_ = 0; }
   Hold hold() { return Hold(this); }
 
+  std::uint64_t memory() const;      // bytes, of those that wait or boot; of one that was never measured a guess
   std::size_t count() const;         // that wait, booted or not
   std::size_t count_booted() const;  // of these
   std::uint64_t taken() const { return taken_; }
@@ -96,7 +97,6 @@ class Stems {
   const StemKind* next_to_boot();
   std::uint32_t target(Shelf& shelf);
   double demand(Shelf& shelf) const;
-  std::uint64_t memory_in_use() const;
   bool make_room(const Shelf& wanted, std::uint64_t bytes);
   void drop(Shelf& shelf, std::size_t index);
   void back_off(Shelf& shelf);

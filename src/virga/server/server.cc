@@ -41,6 +41,9 @@ namespace {
 constexpr std::chrono::hours kPackageRest{1};
 constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
 
+// Of the memory budget, stems hold this part at most.
+constexpr std::uint64_t kStemShare = 4;
+
 // What instances may hold together unless it is said: the rest is for the daemon, the page cache and others.
 model::Bytes share_of_this_machine() {
   struct sysinfo info{};
@@ -77,6 +80,8 @@ void count_stems(metrics::Registry& registry, const runtime::Stems& stems) {
                       [&stems] { return static_cast<double>(stems.count()); });
   registry.gauge_from("virga_stems_booted", "Those of them that have booted.",
                       [&stems] { return static_cast<double>(stems.count_booted()); });
+  registry.gauge_from("virga_stems_memory_bytes", "What they hold of the memory budget of instances.",
+                      [&stems] { return static_cast<double>(stems.memory()); });
   registry.counter_from("virga_stems_taken_total", "Stems that instances began with.",
                         [&stems] { return static_cast<double>(stems.taken()); });
   registry.counter_from("virga_stems_lost_total", "Stems that ended before an instance took them.",
@@ -205,16 +210,21 @@ Result<> Server::State::open_data() {
 }
 
 Result<> Server::State::build() {
-  stems.emplace(loop, *sandboxes, runtime::Stems::Options{});
+  auto memory_budget = options.memory_budget.count != 0 ? options.memory_budget : share_of_this_machine();
+  runtime::Stems::Options waiting;
+  waiting.memory_budget = std::min(waiting.memory_budget, memory_budget.count / kStemShare);
+  stems.emplace(loop, *sandboxes, waiting);
   dispatch::SandboxInstances::Options making;
   making.platform = {options.region, options.account, url, key.id, key.secret};
   instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *stems, *runtimes, catalog->packages()},
                     making);
   dispatch::Options dispatching;
   dispatching.account_concurrency = options.concurrency;
-  dispatching.memory_budget = options.memory_budget.count != 0 ? options.memory_budget : share_of_this_machine();
+  dispatching.memory_budget = memory_budget;
   dispatching.freeze_after = sandboxes->can_freeze() ? options.freeze_after : std::chrono::milliseconds(0);
-  dispatcher.emplace(dispatch::Dispatcher::Parts{loop, *catalog, *instances, *logs, metrics}, dispatching);
+  dispatch::Dispatcher::Parts dispatcher_parts{loop,  *catalog, *instances,
+                                               *logs, metrics,  [this] { return model::Bytes{stems->memory()}; }};
+  dispatcher.emplace(dispatcher_parts, dispatching);
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));
   preparer.emplace(deploy::Preparer::Parts{loop, *workers, *catalog, *sandboxes, *runtimes});

@@ -3,6 +3,7 @@
 namespace virga::dispatch {
 
 bool MemoryBudget::admit(Kept& kept, SteadyTime now, Keeper::MayTake may_take) {
+  look_at_reserved();
   bool is_in = keeper_.admit(kept, now, victims_, may_take);
   evict_all(Figures::Eviction::Room);
   return is_in;
@@ -14,7 +15,12 @@ void MemoryBudget::set_memory(Kept& kept, model::Bytes memory) {
   keeper_.set_memory(kept, memory);
 }
 
+void MemoryBudget::look_at_reserved() {
+  if (reserved_) keeper_.set_reserved(reserved_());
+}
+
 void MemoryBudget::take_care(SteadyTime now) {
+  look_at_reserved();
   keeper_.take_expired(now, victims_);
   evict_all(Figures::Eviction::Idle);
   keeper_.take_excess(victims_);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "virga/dispatch/figures.h"
@@ -15,10 +17,16 @@ class MemoryBudget {
   struct Options {
     Keeper::Limits limits;
     std::chrono::seconds idle_limit{};
+    // What others than instances hold of it now; empty: nothing.
+    std::function<model::Bytes()> reserved = {};
   };
   // `evict` ends the instance that an entry belongs to; `figures` outlives this.
   MemoryBudget(Options options, Figures& figures, void (*evict)(Kept&))
-      : policy_(options.idle_limit), keeper_(policy_, options.limits), figures_(figures), evict_(evict) {}
+      : policy_(options.idle_limit),
+        keeper_(policy_, options.limits),
+        reserved_(std::move(options.reserved)),
+        figures_(figures),
+        evict_(evict) {}
 
   // Counts one that starts now; false: there is no room for it, and none can be made.
   // `may_take`: see Keeper.
@@ -38,10 +46,12 @@ class MemoryBudget {
   const Keeper& keeper() const { return keeper_; }
 
  private:
+  void look_at_reserved();
   void evict_all(Figures::Eviction why);
 
   GreedyDual policy_;
   Keeper keeper_;
+  std::function<model::Bytes()> reserved_;
   Figures& figures_;
   void (*evict_)(Kept&);
   std::vector<Kept*> victims_;  // kept for its memory

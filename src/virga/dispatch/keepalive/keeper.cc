@@ -3,19 +3,19 @@
 namespace virga::dispatch {
 
 bool Keeper::fits(const Kept& kept) const {
-  return memory_ + kept.memory.count <= limits_.memory.count && entries_.size() < limits_.instances;
+  return memory_ + reserved_ + kept.memory.count <= limits_.memory.count && entries_.size() < limits_.instances;
 }
 
 bool Keeper::could_fit(const Kept& kept) const {
   auto others = entries_.size() - idle_;
   if (others == 0) return true;
-  return memory_ - idle_memory_ + kept.memory.count <= limits_.memory.count && others < limits_.instances;
+  return memory_ - idle_memory_ + reserved_ + kept.memory.count <= limits_.memory.count && others < limits_.instances;
 }
 
 bool Keeper::could_fit(const Asking& asking) const {
   if (!could_fit(*asking.kept)) return false;
   if (asking.may_take == nullptr || fits(*asking.kept)) return true;
-  std::uint64_t memory = memory_ + asking.kept->memory.count;
+  std::uint64_t memory = memory_ + reserved_ + asking.kept->memory.count;
   std::size_t count = entries_.size();
   for (const auto* kept : entries_) {
     if (!kept->is_idle || !asking.may_have(*kept)) continue;
@@ -116,7 +116,7 @@ void Keeper::take_expired(SteadyTime now, std::vector<Kept*>& victims) {
 }
 
 void Keeper::take_excess(std::vector<Kept*>& victims) {
-  while (memory_ > limits_.memory.count && idle_ > 0) evict(*least_worth({}), victims);
+  while (memory_ + reserved_ > limits_.memory.count && idle_ > 0) evict(*least_worth({}), victims);
 }
 
 }  // namespace virga::dispatch

@@ -26,6 +26,8 @@ class Keeper {
   // Where `may_take` is given, an idle one that it says no of stays as well.
   using MayTake = bool (*)(const Kept& victim, const Kept& asking, SteadyTime now);
   bool admit(Kept& kept, SteadyTime now, std::vector<Kept*>& victims, MayTake may_take = nullptr);
+  // What others than instances hold of the memory: idle instances go for it as for one that starts.
+  void set_reserved(model::Bytes memory) { reserved_ = memory.count; }
   // It has ended, or was told to. Nothing happens if it is not counted.
   void leave(Kept& kept);
 
@@ -62,7 +64,8 @@ class Keeper {
   KeepAlivePolicy& policy_;
   Limits limits_;
   std::vector<Kept*> entries_;
-  std::uint64_t memory_ = 0;  // bytes, of all entries
+  std::uint64_t memory_ = 0;    // bytes, of all entries
+  std::uint64_t reserved_ = 0;  // bytes
   std::uint64_t idle_memory_ = 0;
   std::size_t idle_ = 0;
 };

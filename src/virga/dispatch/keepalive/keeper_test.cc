@@ -148,6 +148,22 @@ TEST_F(KeeperTest, LeavesThoseThatMayNotBeTaken) {
   EXPECT_THAT(victims, IsEmpty());
 }
 
+TEST_F(KeeperTest, WhatOthersHoldIsNoRoomForInstances) {
+  ASSERT_TRUE(admit(kept[0], 4));
+  keeper.set_idle(kept[0], at(seconds(1)));
+  keeper.set_reserved(model::mebibytes(5));
+  ASSERT_TRUE(admit(kept[1], 4));
+  EXPECT_THAT(victims, ElementsAre(&kept[0]));
+  EXPECT_FALSE(admit(kept[2], 4)) << "nothing is idle";
+  keeper.set_idle(kept[1], at(seconds(2)));
+  keeper.take_excess(victims);
+  EXPECT_THAT(victims, IsEmpty());
+  keeper.set_reserved(model::mebibytes(7));
+  keeper.take_excess(victims);
+  EXPECT_THAT(victims, ElementsAre(&kept[1]));
+  EXPECT_TRUE(admit(kept[2], 4)) << "one is let in when there is no other";
+}
+
 TEST_F(KeeperTest, AnIdleOneThatIsHeldStays) {
   ASSERT_TRUE(admit(kept[0], 10));
   keeper.set_idle(kept[0], at(seconds(1)));
