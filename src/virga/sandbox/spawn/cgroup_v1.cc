@@ -86,11 +86,19 @@ class GroupV1 final : public Cgroup {
     return write_control(folder(Cpu), "cpu.cfs_quota_us", std::to_string(quota));
   }
 
-  Result<> freeze() override { return write_control(folder(Freezer), "freezer.state", "FROZEN"); }
-  Result<> thaw() override { return write_control(folder(Freezer), "freezer.state", "THAWED"); }
+  Result<> freeze() override {
+    is_frozen_ = true;
+    return write_control(folder(Freezer), "freezer.state", "FROZEN");
+  }
+  Result<> thaw() override {
+    is_frozen_ = false;
+    return write_control(folder(Freezer), "freezer.state", "THAWED");
+  }
   // A frozen process of v1 does not die before it thaws. The kill itself is that of the pid namespace's first process,
   // which the kernel follows with all others, even in the middle of a fork bomb; no list of pids is read.
-  void kill() override { (void)thaw(); }
+  void kill() override {
+    if (is_frozen_) (void)thaw();
+  }
 
   CgroupUsage usage() const override {
     CgroupUsage usage;
@@ -129,6 +137,7 @@ class GroupV1 final : public Cgroup {
   std::vector<os::Descriptor> folders_;
   std::vector<os::Descriptor> joins_;
   std::chrono::microseconds cpu_start_{};
+  bool is_frozen_ = false;
 };
 
 class GroupsV1 final : public Cgroups {

@@ -23,6 +23,7 @@ using std::chrono::seconds;
 
 constexpr std::size_t kMostMaking = 8;  // children at a time: making is mostly waiting for the kernel
 constexpr std::size_t kMostEnding = 4;
+constexpr std::size_t kMostEndingAtTheEnd = 32;  // when nobody waits for anything else
 constexpr std::size_t kEndedByOneChild = 8;
 constexpr std::size_t kMostSizes = 8;
 constexpr seconds kPause{30};                // after a failure, before it is tried again
@@ -96,7 +97,8 @@ Disks::Disks(os::Descriptor folder, std::string path, os::Descriptor reports, os
       path_(std::move(path)),
       reports_(std::move(reports)),
       reporter_(std::move(reporter)),
-      ahead_(ahead) {
+      ahead_(ahead),
+      most_ending_(kMostEnding) {
   (void)size(kUsualBytes);
 }
 
@@ -193,7 +195,7 @@ void Disks::make(Size& size) {
 
 void Disks::begin_ending() {
   auto enders = std::count_if(children_.begin(), children_.end(), [](const Child& child) { return child.makes == 0; });
-  while (!to_end_.empty() && static_cast<std::size_t>(enders++) < kMostEnding) {
+  while (!to_end_.empty() && static_cast<std::size_t>(enders++) < most_ending_) {
     auto gate = os::make_pipe();
     if (!gate) return;
     std::size_t count = std::min(to_end_.size(), kEndedByOneChild);
@@ -271,6 +273,7 @@ std::optional<std::string> Disks::take_notice() {
 void Disks::shut_down() {
   constexpr int kRounds = 200;
   ahead_ = 0;
+  most_ending_ = kMostEndingAtTheEnd;
   for (Size& one : sizes_) {
     std::move(one.ready.begin(), one.ready.end(), std::back_inserter(to_end_));
     one.ready.clear();

@@ -77,6 +77,7 @@ class Disks {
   os::Descriptor reports_;
   os::Descriptor reporter_;  // the children's end
   std::size_t ahead_ = 0;
+  std::size_t most_ending_;  // children at a time
   std::vector<Size> sizes_;
   std::vector<Child> children_;
   std::vector<os::Descriptor> to_end_;

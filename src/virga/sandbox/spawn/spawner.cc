@@ -43,6 +43,12 @@ Result<> watch(const os::Descriptor& epoll, int descriptor, std::uint64_t key) {
   return {};
 }
 
+// Before a descriptor is closed: a child that is being made may still hold a copy, and while one is left its events go
+// on, as fast as they are asked for.
+void forget(const os::Descriptor& epoll, const os::Descriptor& watched) {
+  if (watched.valid()) (void)::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, watched.get(), nullptr);
+}
+
 void send_kill(const os::Descriptor& process) {
   (void)::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
 }
@@ -208,8 +214,9 @@ void Spawner::kill(std::uint64_t id) {
 // first one's end only after that.
 void Spawner::end(Sandbox& sandbox) {
   sandbox.killed = true;
-  if (sandbox.cgroup != nullptr) sandbox.cgroup->kill();
+  // What thaws then runs nothing more.
   send_kill(sandbox.blank.process);
+  if (sandbox.cgroup != nullptr) sandbox.cgroup->kill();
 }
 
 // ---- Blanks.
@@ -287,6 +294,7 @@ void Spawner::read_reports(Sandbox& sandbox) {
     auto message = os::receive_message(sandbox.blank.socket, buffer);
     if (!message && message.error().code() == ErrorCode::Unavailable) return;
     if (!message || message->size == 0) {
+      forget(epoll_, sandbox.blank.socket);
       sandbox.blank.socket.reset();  // its end is told by the pidfd
       return;
     }
@@ -363,6 +371,9 @@ void Spawner::finish(std::uint64_t serial) {
   host_ids_.erase(sandbox.host_id);
   if (sandbox.id != 0) serials_.erase(sandbox.id);
   if (sandbox.cgroup != nullptr && !sandbox.cgroup->remove()) to_remove_.push_back(std::move(sandbox.cgroup));
+  for (const auto* watched : {&sandbox.blank.process, &sandbox.blank.socket, &sandbox.program}) {
+    forget(epoll_, *watched);
+  }
   sandboxes_.erase(found);
 }
 
