@@ -1,6 +1,7 @@
-"""Java functions: the forms of a handler, jars and layers, errors, and what a deployment prepares."""
+"""Java functions: the forms of a handler, jars and layers, errors, what a deployment prepares, and first calls by a stem."""
 
 import base64
+import functools
 import json
 import shutil
 import subprocess
@@ -8,9 +9,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from e2e.virga import PROGRAM, ROLE, SOURCE, Virga, decode_log, main, skip, zip_of
+from e2e.virga import PROGRAM, ROLE, SOURCE, Virga, decode_log, main, metric, skip, wait_until, zip_of
 
+STEM_SECONDS = 60  # until one has booted: it yields to everything else that runs here
 LIBRARIES = SOURCE / "runtimes" / "java" / "lib"
+# What no stem can take: the process must have it when it starts.
+COLD = {"Variables": {"JAVA_TOOL_OPTIONS": "-Dcold=yes"}}
 SOURCES = Path(__file__).resolve().parent / "java"
 
 
@@ -32,13 +36,19 @@ def compile_sources(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(Path(folder).rglob("*.class"))}
 
 
+@functools.cache
+def compiled():
+    """The classes of the package example by file name, and a jar of the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        classes = compile_sources(folder)
+    code = {name: content for name, content in classes.items() if name.startswith("example/")}
+    return code, zip_of({name: content for name, content in classes.items() if name.startswith("helper/")})
+
+
 class JavaTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        with tempfile.TemporaryDirectory() as folder:
-            classes = compile_sources(folder)
-        cls.code = {name: content for name, content in classes.items() if name.startswith("example/")}
-        cls.jar = zip_of({name: content for name, content in classes.items() if name.startswith("helper/")})
+        cls.code, cls.jar = compiled()
         cls.virga = Virga()
         cls.virga.start()
         cls.addClassCleanup(cls.virga.stop)
@@ -161,7 +171,7 @@ class JavaTest(unittest.TestCase):
             self.assertTrue(any(f"{name} source: shared objects file (top)" in line for line in lines), name)
 
     def test_starts_without_an_archive_that_does_not_fit(self):
-        self.create("damaged", "example.Streams", {"damaged": ""})
+        self.create("damaged", "example.Streams", {"damaged": ""}, Environment=COLD)
         archives = self.archives_of("damaged")
         self.assertTrue(archives)
         for archive in archives:
@@ -176,6 +186,63 @@ class JavaTest(unittest.TestCase):
         ran = subprocess.run([PROGRAM, "logs", name, "--endpoint", self.virga.url, "--json"], env=self.virga.client_environment(),
                              capture_output=True, text=True, timeout=20)
         return ran.stdout.splitlines()
+
+
+class JavaStemTest(unittest.TestCase):
+    """A daemon each: then the stem that waits is the one of the function at hand."""
+
+    def setUp(self):
+        self.virga = Virga()
+        self.virga.start()
+        self.addCleanup(self.virga.stop)
+        self.api = self.virga.client("lambda")
+
+    def create(self, name, variables, runtime="java17"):
+        code, _ = compiled()
+        self.api.create_function(
+            FunctionName=name, Runtime=runtime, Handler="example.Facts", Role=ROLE, Timeout=20, MemorySize=640,
+            Environment={"Variables": variables}, Code={"ZipFile": zip_of({**code, "salt": name})})
+
+    def wait_for_stem(self):
+        wait_until(lambda: metric(self.virga, "virga_stems_booted") >= 1, STEM_SECONDS, "a booted stem")
+
+    def call(self, name):
+        """(answer, what it was started from)"""
+        answer = self.api.invoke(FunctionName=name, Payload=b"{}")
+        value = json.loads(answer["Payload"].read())
+        self.assertNotIn("FunctionError", answer, value)
+        return value, answer["ResponseMetadata"]["HTTPHeaders"].get("x-virga-start")
+
+    def test_a_function_is_the_same_through_a_stem(self):
+        for runtime in ("java17", "java21"):
+            with self.subTest(runtime=runtime):
+                self.create(f"by_stem_{runtime}", {"GREETING": "Grüß dich"}, runtime)
+                self.wait_for_stem()
+                first, start = self.call(f"by_stem_{runtime}")
+                self.assertEqual(start, "stem")
+                self.create(f"by_itself_{runtime}", {"GREETING": "Grüß dich", **COLD["Variables"]}, runtime)
+                second, start = self.call(f"by_itself_{runtime}")
+                self.assertEqual(start, "cold; JAVA_TOOL_OPTIONS is set")
+                self.assertEqual((first["calls"], first["greeting"], first["folder"]), (1, "Grüß dich", "/var/task/x"))
+                self.assertTrue(0.6 * 640 < first["heap"] / (1 << 20) < 0.8 * 640, first["heap"])
+                self.assertEqual(first["writes"][-1], "allowed")
+                # The variable that made the other one cold is all that tells them apart.
+                second["variables"].remove("JAVA_TOOL_OPTIONS")
+                del second["properties"]["cold"]
+                for fact in first:
+                    self.assertEqual(first[fact], second[fact], fact)
+                again, start = self.call(f"by_stem_{runtime}")
+                self.assertEqual((again["calls"], start), (2, None))  # once bound it stays, and is warm
+
+    def test_a_stem_serves_one_function_and_no_other(self):
+        for number in range(3):
+            self.create(f"one_of_{number}", {f"OF_{number}": "x", "GREETING": f"of {number}"})
+        for number in range(3):
+            self.wait_for_stem()
+            facts, start = self.call(f"one_of_{number}")
+            self.assertEqual((start, facts["calls"], facts["greeting"]), ("stem", 1, f"of {number}"))
+            self.assertEqual([name for name in facts["variables"] if name.startswith("OF_")], [f"OF_{number}"])
+            self.assertEqual(len(facts["processes"]), 1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 package virga.bootstrap;
 
 import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.CustomPojoSerializer;
 import com.amazonaws.services.lambda.runtime.LambdaLogger;
 import com.amazonaws.services.lambda.runtime.LambdaRuntime;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
@@ -9,9 +10,13 @@ import com.amazonaws.services.lambda.runtime.api.client.EventHandlerLoader;
 import com.amazonaws.services.lambda.runtime.api.client.HandlerInfo;
 import com.amazonaws.services.lambda.runtime.api.client.LambdaRequestHandler;
 import com.amazonaws.services.lambda.runtime.api.client.UserFault;
+import com.amazonaws.services.lambda.runtime.api.client.logging.LambdaContextLogger;
+import com.amazonaws.services.lambda.runtime.api.client.logging.LogSink;
 import com.amazonaws.services.lambda.runtime.api.client.runtimeapi.DtoSerializers;
 import com.amazonaws.services.lambda.runtime.api.client.runtimeapi.converters.LambdaErrorConverter;
 import com.amazonaws.services.lambda.runtime.api.client.runtimeapi.dto.InvocationRequest;
+import com.amazonaws.services.lambda.runtime.api.client.util.LambdaOutputStream;
+import com.amazonaws.services.lambda.runtime.api.client.util.UnsafeUtil;
 import com.amazonaws.services.lambda.runtime.logging.LogFormat;
 import com.amazonaws.services.lambda.runtime.logging.LogLevel;
 import com.amazonaws.services.lambda.runtime.serialization.PojoSerializer;
@@ -23,6 +28,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
@@ -32,20 +38,26 @@ import java.nio.charset.StandardCharsets;
 import java.security.Security;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.ServiceLoader;
 
 /** Goes once through what the first invocation will need, so that it is loaded by then. */
 final class Rehearsal {
   private static final String CLIENT = "com.amazonaws.services.lambda.runtime.api.client.";
   private static final byte[] BIND =
       "{\"handler\":\"\",\"task_root\":\"\",\"environment\":{\"A\":\"\\n\"},\"memory_mb\":1}".getBytes(StandardCharsets.UTF_8);
-  private static final byte[] EVENT = "{\"text\":\"a\",\"number\":1}".getBytes(StandardCharsets.UTF_8);
+  private static final byte[] EVENT =
+      "{\"text\":\"ä\\n\",\"number\":1,\"inner\":{\"list\":[1.5,true,null,12345678901]}}".getBytes(StandardCharsets.UTF_8);
 
-  /** What initializes itself from the environment: to be loaded before BIND, and no more. */
+  /** What initializes itself from the environment, or needs such a class: to be loaded before BIND, and no more. */
   private static final String[] LATER = {
-    "AWSLambda", "LambdaEnvironment", "EventHandlerLoader$2", "EventHandlerLoader$Platform", "EventHandlerLoader$PojoHandlerAsStreamHandler",
-    "LambdaRequestHandler$UserFaultHandler", "PojoSerializerLoader", "api.LambdaContext", "api.LambdaClientContext",
-    "api.LambdaCognitoIdentity", "logging.LambdaContextLogger", "logging.LogFiltering", "logging.TextLogFormatter", "logging.TextLogFormatter$1", "runtimeapi.LambdaError", "runtimeapi.RapidErrorType", "runtimeapi.dto.InvocationRequest", "util.ConcurrencyConfig",
-    "util.EnvReader", "util.LambdaOutputStream", "util.UnsafeUtil",
+    CLIENT + "AWSLambda", CLIENT + "LambdaEnvironment", CLIENT + "EventHandlerLoader$Platform", CLIENT + "EventHandlerLoader$ClassContext",
+    CLIENT + "EventHandlerLoader$PojoHandlerAsStreamHandler", CLIENT + "LambdaRequestHandler$UserFaultHandler", CLIENT + "PojoSerializerLoader",
+    CLIENT + "TooManyServiceProvidersFoundException", CLIENT + "api.LambdaContext", CLIENT + "api.LambdaClientContext",
+    CLIENT + "api.LambdaCognitoIdentity", CLIENT + "runtimeapi.LambdaError",
+    CLIENT + "runtimeapi.RapidErrorType", CLIENT + "runtimeapi.dto.InvocationRequest", CLIENT + "util.ConcurrencyConfig",
+    CLIENT + "util.EnvReader", "com.amazonaws.services.lambda.runtime.LambdaRuntimeInternal", "java.util.concurrent.ExecutorService",
+    "java.lang.ProcessEnvironment", "java.lang.ProcessEnvironment$ExternalData", "java.lang.ProcessEnvironment$Variable",
+    "java.lang.ProcessEnvironment$Value", "java.lang.ProcessEnvironment$StringEnvironment",
   };
 
   private static final String THREAD_LOCAL = "software.amazon.awssdk.utilslite.SdkInternalThreadLocal";
@@ -56,18 +68,21 @@ final class Rehearsal {
   /** For a process that waits for its function: touches no variable of the environment. */
   static void run() throws Exception {
     ClassLoader loader = newCustomerLoader();
-    for (String name : LATER) Class.forName(CLIENT + name, false, loader);
-    for (String name : new String[] {"EventHandlerLoader", "HandlerInfo", "UserFault"}) Class.forName(CLIENT + name);
+    for (String name : LATER) Class.forName(name, false, loader);
     HandlerInfo.fromString(MapHandler.class.getName() + "::handleRequest", loader);
+    // Of the forms of a handler the one whose loading asks for no variable.
+    EventHandlerLoader.loadEventHandler(HandlerInfo.fromString(StreamHandler.class.getName(), loader));
+    UserFault.trace(new IllegalStateException("rehearsal"));
+    UnsafeUtil.disableIllegalAccessWarning();
+    ServiceLoader.load(CustomPojoSerializer.class, loader).iterator().hasNext();
     ReflectUtil.setStaticField(LambdaRuntime.class, "logger", true, new SilentLogger());
-    LogLevel.fromString("INFO");
-    LogFormat.fromString("TEXT");
+    print();
     LambdaEventSerializers.isLambdaSupportedEvent("");
     Security.setProperty(SECURITY_SETTING, Security.getProperty(SECURITY_SETTING));
     Bind.parse(BIND);
     loadFromFolder();
     for (String name : new String[] {"virga.bootstrap.Client", "virga.bootstrap.Output", THREAD_LOCAL}) Class.forName(name);
-    concatenate(BIND.length, "a", new Object());
+    concatenate(BIND.length, System.nanoTime(), "a", new Object());
     Type map = ((ParameterizedType) MapHandler.class.getGenericInterfaces()[0]).getActualTypeArguments()[0];
     for (Type type : new Type[] {map, LinkedHashMap.class, Bean.class, String.class}) exercise(type);
   }
@@ -110,9 +125,41 @@ final class Rehearsal {
     }
   }
 
-  /** What compilers make of `+` is put together by the JDK when it runs for the first time. */
-  private static String concatenate(int number, String text, Object object) {
-    return (text + object).length() + (text + number) + (text + text + text) + (number + text + object) + ("<" + text + ">" + number + object + text);
+  /** Through the streams and the logger that a function will have, to nowhere. */
+  private static void print() throws IOException {
+    OutputStream nowhere = new ByteArrayOutputStream();
+    PrintStream inner = new PrintStream(nowhere, false, StandardCharsets.UTF_8);
+    PrintStream stream = new PrintStream(new LambdaOutputStream(inner), false, "UTF-8");
+    stream.println("ä");
+    stream.printf("%s %d%n", "a", 1);
+    stream.println(1);
+    try (LambdaContextLogger logger =
+        new LambdaContextLogger(new SilentSink(), LogLevel.fromString("INFO"), LogFormat.fromString("TEXT"))) {
+      logger.log("a");
+    }
+  }
+
+  /** What compilers make of `+` is put together by the JDK when it runs for the first time: once for each row of types. */
+  private static int concatenate(int number, long large, String text, Object object) {
+    String[] made = {
+      text + object, object + text, text + number, number + text, text + large, text + text, "<" + text, text + ">", "<" + number,
+      "<" + text + ">", "<" + object + ">", "<" + text + ", " + text, "<" + text + ", " + number, "<" + number + ", " + text,
+      text + ", " + text + ", " + text, text + ", " + object + ", " + text, text + ", " + text + ", " + number,
+      text + ", " + number + ", " + text, text + ", " + object + ", " + number, number + text + object,
+      "<" + text + ">" + number + object + text,
+    };
+    return made.length;
+  }
+
+  private static final class SilentSink implements LogSink {
+    @Override
+    public void log(byte[] message) {}
+
+    @Override
+    public void log(LogLevel level, LogFormat format, byte[] message) {}
+
+    @Override
+    public void close() {}
   }
 
   private static final class SilentLogger implements LambdaLogger {
