@@ -84,7 +84,7 @@ static int read_answers(int fd) {
     int type = in[at + 4];
     if (type == 18 || type == 16)
       results++;
-    else if (type != 20) {
+    else if (type != 20 && type != 21) { // LOG and BOOTED
       fprintf(stderr, "frame of type %d: %.*s\n", type, (int)size, (char *)in + at + 16);
       exit(1);
     }

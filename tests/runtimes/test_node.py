@@ -359,6 +359,33 @@ class NodeTest(unittest.TestCase):
         self.assertEqual([process.next_answer().json["event"] for _ in payloads], payloads)
         sender.join()
 
+    def test_settings_of_deprecations_are_the_functions_own(self):
+        app = "exports.handler = async () => [process.noDeprecation ?? null, Object.keys(process).includes('noDeprecation')];"
+        table = [({}, [None, False], ""), ({"NODE_OPTIONS": "--no-deprecation"}, [True, True], ""),
+                 ({"NODE_OPTIONS": "--pending-deprecation"}, [None, False], "")]
+        root = self.enterContext(Folder({"app.js": app}))
+        for variables, seen, printed in table:
+            with self.subTest(variables=variables):
+                process = self.enterContext(Process(arguments("node"), variables))
+                self.assertEqual(process.bind(root, "app.handler").type, READY)
+                answer = process.invoke()
+                self.assertEqual((answer.json, answer.logs, process.printed()), (seen, [], printed))
+
+    def test_answers_wait_for_a_reader_that_is_slow(self):
+        # The first answers come without net.Socket; what the socket does not take at once needs it, and the reads go on.
+        process = self.ready("""
+            exports.handler = async (event) => ({
+              net: process.moduleLoadList.includes('NativeModule net'), n: event.n, text: 'x'.repeat(event.size ?? 0),
+            });
+        """)
+        self.assertEqual(process.invoke({"n": 0}).json["net"], self.is_stem)
+        for n in range(1, 9):
+            process.start({"n": n, "size": 1_000_000})
+        self.assertEqual([process.next_answer().json["n"] for _ in range(8)], list(range(1, 9)))
+        self.assertEqual(process.invoke({"n": 9}).json, {"net": True, "n": 9, "text": ""})
+        process.send(frame(END))
+        self.assertEqual(process.wait(), 0)
+
     def test_refuses_a_result_larger_than_a_frame(self):
         process = self.ready("exports.handler = async () => 'x'.repeat(17 * 1024 * 1024)")
         self.assertEqual(process.invoke().json["errorType"], "Function.ResponseSizeTooLarge")
