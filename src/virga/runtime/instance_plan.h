@@ -17,6 +17,8 @@ struct InstancePlan {
   sandbox::Spec spec;                             // complete but for its id
   std::string bind;                               // body of the BIND frame
   std::chrono::milliseconds init_timeout{};
+  bool starts_prepared =
+      false;  // its command line names derived files, which no stem has: it starts sooner than a stem boots
   std::string cold_reason;  // why no stem can take it: "NODE_OPTIONS is set"; "": one can
 };
 

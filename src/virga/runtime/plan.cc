@@ -134,6 +134,9 @@ InstancePlan make_plan(std::shared_ptr<const model::Version> version, const Runt
     auto prepared = prepared_folder(*version, runtime);
     bool is_prepared = !prepared.empty() && ::access((folders.code + prepared).c_str(), R_OK) == 0;
     plan.spec.arguments = arguments_of(runtime, config.memory, is_prepared ? prepared : "");
+    plan.starts_prepared = is_prepared && std::ranges::any_of(runtime.arguments, [](const auto& argument) {
+                             return argument.contains(kPreparedPlace);
+                           });
     auto start = start_environment(environment, *version, runtime, has_libraries(folders));
     plan.spec.environment = as_list(start);
     plan.cold_reason = find_cold_reason(start, *version, runtime);

@@ -82,11 +82,13 @@ TEST_F(PreparedTest, LeavesOutArgumentsForWhatIsNotThere) {
   CodeFolders folders{path() + "/code", {}};
   auto plan = make_plan(shared, runtime, {}, folders, {}, system_clock());
   EXPECT_THAT(plan.spec.arguments, ::testing::ElementsAre("/bin/true", "-memory=192m"));
+  EXPECT_FALSE(plan.starts_prepared);
 
   auto folder = prepared_folder(*shared, runtime);
   EXPECT_TRUE(os::make_directories(folders.code + folder));
   plan = make_plan(shared, runtime, {}, folders, {}, system_clock());
   EXPECT_THAT(plan.spec.arguments, Contains("-archive=/var/task" + folder + "/x"));
+  EXPECT_TRUE(plan.starts_prepared);
   EXPECT_THAT(plan.bind, HasSubstr(R"("prepared":"/.virga/kind-)"));
 }
 

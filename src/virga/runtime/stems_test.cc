@@ -156,6 +156,29 @@ TEST_F(StemsTest, KeepsOneForAKindInUseGivesItOnceAndBootsTheNext) {
   io::run_until_done(loop_, test(*this));
 }
 
+TEST_F(StemsTest, GivesOneThatStillBootsOnlyToWhatWouldStartNoSooner) {
+  make({});
+  // Never boots: what it reads, it does not answer.
+  Runtime slow = frames_runtime();
+  slow.directory = python_->directory;
+  slow.arguments = {"/bin/sleep", "600"};
+  auto test = [](StemsTest& self, const Runtime& runtime) -> io::Task<void> {
+    auto& stems = *self.stems_;
+    auto plan = plan_of(runtime, {});
+    stems.add_use(*stem_kind(runtime, plan.version->config.memory));
+    EXPECT_TRUE(co_await self.until([&] { return stems.count() == 1; }));
+    plan.starts_prepared = true;
+    EXPECT_EQ(stems.take(plan).reason, "no stem had booted");
+    plan.starts_prepared = false;
+    auto taken = stems.take(plan);
+    EXPECT_NE(taken.stem, nullptr);
+    if (taken.stem == nullptr) co_return;
+    self.sandboxes_->kill(taken.stem->sandbox);
+    co_await taken.stem->frames->stop();
+  };
+  io::run_until_done(loop_, test(*this, slow));
+}
+
 TEST_F(StemsTest, HasNoneThatNobodyUses) {
   make({});
   auto test = [](StemsTest& self) -> io::Task<void> {
