@@ -9,6 +9,7 @@ import time
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -18,7 +19,7 @@ from harness.functions import EXECUTABLE, make_zip  # noqa: E402
 from harness.http import Response  # noqa: E402
 from harness.load import Throughput, open_loop_program  # noqa: E402
 from harness.outcome import AllOf, Goal, Outcome, summary  # noqa: E402
-from harness.processes import cpu_used, process_tree, read_stat, run_checked, start_server  # noqa: E402
+from harness.processes import cpu_used, process_tree, plain_environment, read_stat, run_checked, start_server  # noqa: E402
 from harness.sigv4 import sign  # noqa: E402
 from harness.virga import Function, read_phases, read_start_kind  # noqa: E402
 from rows import ROWS  # noqa: E402
@@ -58,6 +59,17 @@ class Phases(unittest.TestCase):
         self.assertEqual(read_start_kind(Response(200, header, b"", 1.0)), "stem")
         self.assertEqual(read_phases(Response(200, header, b"", 1.0)), {"queue": 0.01, "start": 1.2})
         self.assertIsNone(read_start_kind(Response(200, {"x-virga-phases": "queue=0.01"}, b"", 1.0)))
+
+
+class Environment(unittest.TestCase):
+    def test_of_what_is_measured_holds_nothing_that_changes_a_start(self):
+        with mock.patch.dict(os.environ, {"NODE_EXTRA_CA_CERTS": "x", "PYTHONPATH": "x", "_JAVA_OPTIONS": "x", "KEPT": "x"}):
+            found = plain_environment()
+            self.assertEqual({"NODE_EXTRA_CA_CERTS", "PYTHONPATH", "_JAVA_OPTIONS", "KEPT"} & found.keys(), {"KEPT"})
+            self.assertIn("PATH", found)
+            seen = run_checked(["/usr/bin/env"], timeout=10, what="env", cores=os.sched_getaffinity(0))
+            self.assertIn("KEPT=x", seen)
+            self.assertNotIn("NODE_EXTRA_CA_CERTS", seen)
 
 
 class Goals(unittest.TestCase):

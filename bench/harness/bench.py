@@ -65,6 +65,28 @@ class Bench:
             self._compiled[name] = target
         return self._compiled[name]
 
+    def classes(self, name, source, classpath=None):
+        """Compiles one Java file, once per run; returns the folder of its classes."""
+        if name not in self._compiled:
+            folder = self.cache / name
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            path = ["-cp", classpath] if classpath else []
+            command = [require_tool("javac", "openjdk-17-jdk-headless"), "--release", "17", *path, "-d", folder, source]
+            run_checked(command, timeout=COMPILE_SECONDS, what=f"compiling {source.name}")
+            self._compiled[name] = folder
+        return self._compiled[name]
+
+    def jar(self, name, source, main):
+        """The same as a jar that `java -jar` runs."""
+        target = self.cache / f"{name}.jar"
+        if target not in self._compiled:
+            folder = self.classes(name, source)
+            command = [require_tool("jar", "openjdk-17-jdk-headless"), "--create", "--file", target, "--main-class", main, "-C", folder, "."]
+            run_checked(command, timeout=COMPILE_SECONDS, what=f"packing {target.name}")
+            self._compiled[target] = target
+        return target
+
     def temporary(self, name):
         folder = self.work / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,17 @@ def python(bench, salt="", environment=None):
     return Function("python3.11", "app.handler", make_zip({"app.py": (code, PLAIN)}), environment or {})
 
 
+def java(bench, salt=""):
+    libraries = sorted((bench.repository / "runtimes/java/lib").glob("aws-lambda-java-core-*.jar"))
+    if not libraries:
+        raise BenchError("runtimes/java/lib is not made (runtimes/java/prepare says why)")
+    folder = bench.classes("java-function", bench.source / "functions/java/Hello.java", classpath=libraries[0])
+    files = {path.name: (path.read_bytes(), PLAIN) for path in sorted(folder.glob("*.class"))}
+    if salt:
+        files["salt.txt"] = (salt.encode(), PLAIN)
+    return Function("java17", "Hello", make_zip(files))
+
+
 def node_without_stem(bench, salt=""):
     """A variable that counts when Node starts: a runtime that was started before cannot take it."""
     return node(bench, salt, {"NODE_OPTIONS": "--no-deprecation"})

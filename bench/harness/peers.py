@@ -4,9 +4,12 @@ To add one: write a function here, decorated with `@contextlib.contextmanager`, 
 """
 
 import contextlib
+import json
+import os
 import platform
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 
 from harness.bench import require_tool
@@ -15,6 +18,8 @@ from harness.http import free_port, wait_until_ready
 from harness.processes import Server, run_checked, start_server
 
 NPM_SECONDS = 180
+# Between two attempts to reach a program that starts.
+POLL_SECONDS = 0.001
 
 
 @dataclass
@@ -76,6 +81,38 @@ def python(bench):
     port = free_port()
     with _serving(bench, "http.server", python_command(bench, port), port) as target:
         yield target
+
+
+def java_interpreter(bench):
+    """The one that functions run on too."""
+    manifest = json.loads((bench.repository / "runtimes/java/runtime.json").read_text())
+    for path in manifest["interpreters"]:
+        if os.access(path, os.X_OK):
+            return path
+    raise BenchError(f"no Java runtime is installed (Debian: {manifest['package']})")
+
+
+def java_command(bench):
+    """`java -jar` of a program that prints; with a port it serves instead."""
+    return [java_interpreter(bench), "-jar", bench.jar("java-hello", bench.source / "peers/java/Hello.java", main="Hello")]
+
+
+@dataclass
+class Started(Target):
+    first_answer_ms: float = 0.0  # from the moment the program was executed to the last byte of its first answer
+
+
+@contextlib.contextmanager
+def java(bench):
+    port = free_port()
+    log_path = bench.temporary("logs") / "java.log"
+    server = start_server("java -jar", [*java_command(bench), port], cores=bench.server_cores, log_path=log_path)
+    start = time.perf_counter()
+    try:
+        end = wait_until_ready(server, port, pause=POLL_SECONDS)
+        yield Started("java -jar", server, port, first_answer_ms=(end - start) * 1e3)
+    finally:
+        server.stop()
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ ROWS = [
     cold.NATIVE,
     cold.NODE,
     cold.PYTHON,
+    cold.JAVA,
     cold.NODE_WITHOUT_STEM,
     cold.PYTHON_WITHOUT_STEM,
     burst.ONE,

@@ -8,23 +8,25 @@ it prepared something. The pause between calls lets the daemon do what it does i
 import time
 from collections import Counter
 
-from harness import functions, virga
+from harness import functions, peers, virga
 from harness.bench import require_tool
 from harness.errors import BenchError
 from harness.load import run_first, run_spawns
 from harness.outcome import AllOf, Goal, Outcome, median, summary
-from harness.peers import python_interpreter
 from rows.row import Row
 
 PAUSE_SECONDS = 0.2
 WITHOUT_STEM_CALLS = 20
+# A JVM that boots ahead takes 0.4 s of the one core there is here, and gives way to everything else.
+JAVA_PAUSE_SECONDS = 1.0
+JAVA_CALLS = 30
 PEER_STARTS = 20
 # What a start without a stem may take: so many times the bare interpreter's, and 2 ms.
 ALLOWED_OVER_PEER = 1.15
 
 
-def first_calls(bench, make_function, count=None):
-    """Responses of the first calls of `count` (else `bench.cold_starts`) new functions of a new daemon."""
+def first_calls(bench, make_function, count=None, pause=PAUSE_SECONDS):
+    """Responses of the first calls of `count` (else `bench.cold_starts`) new functions of a new daemon, `pause` s apart."""
     responses = []
     with virga.daemon(bench) as running:
         targets = []
@@ -34,7 +36,7 @@ def first_calls(bench, make_function, count=None):
         api.close()
         running.server.raise_priority()
         for target in targets:
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(pause)
             responses.append(run_first(bench, target.server, target.port, target.path))
     return responses, running.server.notes
 
@@ -52,17 +54,29 @@ def start_kinds(responses):
     return dict(Counter(kind for response in responses if (kind := virga.read_start_kind(response))))
 
 
-def _measure(peer_name, peer_command, make_function, count=None):
+def _to_first_byte(command):
+    """ms that the program takes from its start to the first byte it writes, several times."""
+
+    def measure(bench):
+        first_bytes, _ = run_spawns(bench, command(bench), min(bench.cold_starts, PEER_STARTS))
+        return first_bytes
+
+    return measure
+
+
+def _measure(peer_name, peer_times, make_function, count=None, pause=PAUSE_SECONDS):
+    """`peer_times`: function from `Bench` to the ms of several starts of the peer."""
+
     def measure(bench):
         outcome = Outcome(peer_name=peer_name, unit="ms p50")
         try:
-            first_bytes, _ = run_spawns(bench, peer_command(bench), min(bench.cold_starts, PEER_STARTS))
-            outcome.peer = median(first_bytes)
-            outcome.details["peer"] = summary(first_bytes)
+            times = peer_times(bench)
+            outcome.peer = median(times)
+            outcome.details["peer"] = summary(times)
         except BenchError as error:
             outcome.problems["peer"] = str(error)
         try:
-            responses, notes = first_calls(bench, make_function, count)
+            responses, notes = first_calls(bench, make_function, count, pause)
         except BenchError as error:
             outcome.problems["virga"] = str(error)
             return outcome
@@ -95,7 +109,27 @@ def node_command(_):
 
 
 def python_command(_):
-    return [python_interpreter(), "-c", "import json; print('hello')"]
+    return [peers.python_interpreter(), "-c", "import json; print('hello')"]
+
+
+def _java_first_answers(bench):
+    """ms from the start of `java -jar` to the end of its first answer."""
+    times = []
+    for _ in range(min(bench.cold_starts, PEER_STARTS)):
+        with peers.java(bench) as started:
+            times.append(started.first_answer_ms)
+    return times
+
+
+def _measure_java(bench):
+    outcome = _measure("java -jar, first answer", _java_first_answers, functions.java, JAVA_CALLS, JAVA_PAUSE_SECONDS)(bench)
+    try:
+        printed, _ = run_spawns(bench, peers.java_command(bench), min(bench.cold_starts, PEER_STARTS))
+        outcome.details["java_prints"] = summary(printed)
+        outcome.note(f"a java -jar that only prints takes {median(printed):.1f} ms to its first byte")
+    except BenchError as error:
+        outcome.note(f"a java -jar that only prints: {error}")
+    return outcome
 
 
 def _goal(p50, p99):
@@ -108,21 +142,22 @@ NATIVE = Row(
     "cold_native",
     "first call of a native function",
     _goal(1, 4),
-    _measure("bare static program", hello_command, functions.native),
+    _measure("bare static program", _to_first_byte(hello_command), functions.native),
 )
-NODE = Row("cold_node", "first call of a Node function", _goal(3, 12), _measure("bare node", node_command, functions.node))
+NODE = Row("cold_node", "first call of a Node function", _goal(3, 12), _measure("bare node", _to_first_byte(node_command), functions.node))
 PYTHON = Row(
-    "cold_python", "first call of a Python function", _goal(2, 8), _measure("bare python3", python_command, functions.python)
+    "cold_python", "first call of a Python function", _goal(2, 8), _measure("bare python3", _to_first_byte(python_command), functions.python)
 )
 NODE_WITHOUT_STEM = Row(
     "stemless_node",
     "first call without a stem, Node",
     WITHOUT_STEM_GOAL,
-    _measure("bare node", node_command, functions.node_without_stem, WITHOUT_STEM_CALLS),
+    _measure("bare node", _to_first_byte(node_command), functions.node_without_stem, WITHOUT_STEM_CALLS),
 )
 PYTHON_WITHOUT_STEM = Row(
     "stemless_python",
     "first call without a stem, Python",
     WITHOUT_STEM_GOAL,
-    _measure("bare python3", python_command, functions.python_without_stem, WITHOUT_STEM_CALLS),
+    _measure("bare python3", _to_first_byte(python_command), functions.python_without_stem, WITHOUT_STEM_CALLS),
 )
+JAVA = Row("cold_java", "first call of a Java function", Goal("ratio", "<=", 0.1), _measure_java)
