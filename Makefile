@@ -22,7 +22,7 @@ test: ## unit tests and fuzz targets under sanitizers, then the real program
 
 bench: ## measure against programs people know; OPTIONS='--rows NAME' for some
 	@tools/setup build run bench
-	@tools/build release virga virga-load virga-sandbox-run
+	@tools/build release virga virga-load virga-sandbox-run virga-keepalive
 	@python3 bench/run.py $(OPTIONS)
 
 lint: ## layers, sizes, headers, words, error pages, format, clang-tidy

@@ -1,6 +1,7 @@
 // virga-keepalive: how long calls wait for starts under each keep-alive policy, by the memory there is.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdlib>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "bench/keepalive/simulate.h"
 #include "bench/keepalive/trace.h"
 #include "virga/dispatch/keepalive/policies.h"
+#include "virga/os/file.h"
 
 namespace virga::bench {
 namespace {
@@ -39,14 +41,22 @@ double waiting(const Report& report) {
   return report.start_waiting + report.room_waiting;
 }
 
+// One policy with one budget, as JSON has it: seconds, summed over all calls.
+std::string as_json(std::string_view policy, double part, const Report& report) {
+  return fmt::format(
+      R"({{"policy":"{}","memory":{:.4f},"cold_starts":{},"start_waiting":{:.3f},"room_waiting":{:.3f},"mean_gib":{:.3f}}})",
+      policy, part, report.cold_starts, report.start_waiting, report.room_waiting, report.mean_memory / kGibibyte);
+}
+
 // The rows of one budget. Each is compared with LRU and with TTL, the first two.
-void print_budget(const Trace& trace, double everything, double part) {
+void print_budget(const Trace& trace, double everything, double part, std::vector<std::string>& rows) {
   auto budget = static_cast<std::uint64_t>(everything * part);
   double ttl = 0;
   double lru = 0;
   for (const auto& choice : choices()) {
     auto policy = choice.make();
     auto report = simulate(trace, *policy, budget);
+    rows.push_back(as_json(choice.name, part, report));
     auto waited = waiting(report);
     if (choice.name == "TTL 10 min") ttl = waited;
     if (choice.name == "LRU") lru = waited;
@@ -60,7 +70,12 @@ void print_budget(const Trace& trace, double everything, double part) {
   }
 }
 
-int run(const Trace& trace) {
+struct Wanted {
+  std::vector<double> parts = {0.1, 0.2, 1.0 / 3, 0.5, 0.75};  // of the memory that holds everything
+  std::string json;                                            // a file for the same figures; "": none
+};
+
+int run(const Trace& trace, const Wanted& wanted) {
   fmt::print("{}\n", describe(trace));
   dispatch::LeastRecentlyUsed keep_all(dispatch::kForever);
   auto everything = simulate(trace, keep_all, static_cast<std::uint64_t>(-1));
@@ -68,15 +83,21 @@ int run(const Trace& trace) {
              everything.start_waiting, everything.peak_memory / kGibibyte);
   fmt::print("{:>8} {:>9}  {:<28} {:>9} {:>11} {:>10} {:>9} {:>9} {:>9} {:>9}\n", "memory", "GiB", "policy", "cold",
              "start wait", "room wait", "vs TTL", "vs LRU", "mean GiB", "peak GiB");
-  for (double part : {0.1, 0.2, 1.0 / 3, 0.5, 0.75}) print_budget(trace, everything.peak_memory, part);
-  return 0;
+  std::vector<std::string> rows;
+  for (double part : wanted.parts) print_budget(trace, everything.peak_memory, part, rows);
+  if (wanted.json.empty()) return 0;
+  auto written = os::write_file_durably(wanted.json, fmt::format("[{}]\n", fmt::join(rows, ",\n ")));
+  if (!written) fmt::print(stderr, "virga-keepalive: {}\n", written.error().message());
+  return written ? 0 : 1;
 }
 
 constexpr std::string_view kUsage =
     "Usage: virga-keepalive [--seed N] [--functions N] [--calls N] [--top-share F] [--write FILE]\n"
-    "       virga-keepalive --trace FILE\n"
+    "                       [--memory SHARE] [--json FILE]\n"
+    "       virga-keepalive --trace FILE [--memory SHARE] [--json FILE]\n"
     "Simulates a day of calls, made up or from a CSV (function,time,duration,memory[,start]; seconds and MB), under\n"
-    "each keep-alive policy and prints how long calls waited for starts, in seconds summed over all calls.\n";
+    "each keep-alive policy and prints how long calls waited for starts, in seconds summed over all calls. For\n"
+    "several budgets, or that of --memory, as a share of what holds everything.\n";
 
 int usage() {
   fmt::print(stderr, "{}", kUsage);
@@ -85,6 +106,7 @@ int usage() {
 
 int main(const std::vector<std::string_view>& arguments) {
   Shape shape;
+  Wanted wanted;
   std::string input;
   std::string output;
   if (arguments.size() % 2 != 0) return usage();
@@ -98,6 +120,10 @@ int main(const std::vector<std::string_view>& arguments) {
       shape.calls = std::strtoull(value.c_str(), nullptr, 10);
     } else if (arguments[i] == "--top-share") {
       shape.top_share = std::strtod(value.c_str(), nullptr);
+    } else if (arguments[i] == "--memory") {
+      wanted.parts = {std::strtod(value.c_str(), nullptr)};
+    } else if (arguments[i] == "--json") {
+      wanted.json = value;
     } else if (arguments[i] == "--trace") {
       input = value;
     } else if (arguments[i] == "--write") {
@@ -113,7 +139,7 @@ int main(const std::vector<std::string_view>& arguments) {
     fmt::print(stderr, "virga-keepalive: {}\n", !trace ? trace.error().message() : written.error().message());
     return 1;
   }
-  return run(*trace);
+  return run(*trace, wanted);
 }
 
 }  // namespace

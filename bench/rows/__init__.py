@@ -3,7 +3,7 @@
 A row is a name, what it shows, a goal or None, and a function from `Bench` to `Outcome`.
 """
 
-from rows import burst, cold, instances, latency, memory, peak, ready, registered, sandbox, throughput
+from rows import burst, cold, instances, keepalive, latency, memory, peak, ready, registered, sandbox, throughput
 
 ROWS = [
     throughput.WARM_NODE,
@@ -30,5 +30,6 @@ ROWS = [
     instances.NODE,
     memory.IDLE,
     registered.REGISTERED,
+    keepalive.KEEPALIVE,
     ready.READY,
 ]

@@ -14,7 +14,8 @@ struct Options {
   std::uint32_t max_instances = 1000;       // likewise
   std::uint32_t max_waiting_later = 10000;  // Event invocations in memory
   std::chrono::milliseconds max_queue_wait{30000};
-  std::chrono::minutes idle_time{60};  // an instance that ran nothing for so long is ended although there is room
+  std::chrono::minutes idle_time{60};  // an instance that ran nothing for so long is ended although there is room;
+                                       // where instances have to go for others, their worth alone decides
   std::chrono::milliseconds freeze_after{
       2000};  // one that ran nothing for so long is frozen until its next call; 0: never
 };

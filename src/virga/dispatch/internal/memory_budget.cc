@@ -23,7 +23,7 @@ void MemoryBudget::take_care(SteadyTime now) {
   look_at_reserved();
   keeper_.take_expired(now, victims_);
   evict_all(Figures::Eviction::Idle);
-  keeper_.take_excess(victims_);
+  keeper_.take_excess(now, victims_);
   evict_all(Figures::Eviction::Growth);
 }
 

@@ -31,7 +31,7 @@ bool Keeper::admit(Kept& kept, SteadyTime now, std::vector<Kept*>& victims, MayT
   while (!fits(kept)) {
     auto* victim = least_worth(asking);
     if (victim == nullptr) break;
-    evict(*victim, victims);
+    evict(*victim, now, victims);
   }
   kept.index = entries_.size();
   kept.is_idle = false;
@@ -97,16 +97,17 @@ Kept* Keeper::least_worth(const Asking& asking) const {
   return least;
 }
 
-void Keeper::evict(Kept& kept, std::vector<Kept*>& victims) {
-  policy_.evicted(kept);
+void Keeper::evict(Kept& kept, SteadyTime now, std::vector<Kept*>& victims) {
+  policy_.evicted(kept, now);
   leave(kept);
   victims.push_back(&kept);
 }
 
 void Keeper::take_expired(SteadyTime now, std::vector<Kept*>& victims) {
+  auto limit = policy_.idle_limit(now);
   for (std::size_t i = 0; i < entries_.size();) {
     auto& kept = *entries_[i];
-    if (kept.is_idle && now - kept.since >= policy_.idle_limit()) {
+    if (kept.is_idle && now - kept.since >= limit) {
       leave(kept);
       victims.push_back(&kept);
     } else {
@@ -115,8 +116,8 @@ void Keeper::take_expired(SteadyTime now, std::vector<Kept*>& victims) {
   }
 }
 
-void Keeper::take_excess(std::vector<Kept*>& victims) {
-  while (memory_ + reserved_ > limits_.memory.count && idle_ > 0) evict(*least_worth({}), victims);
+void Keeper::take_excess(SteadyTime now, std::vector<Kept*>& victims) {
+  while (memory_ + reserved_ > limits_.memory.count && idle_ > 0) evict(*least_worth({}), now, victims);
 }
 
 }  // namespace virga::dispatch

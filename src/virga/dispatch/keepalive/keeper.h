@@ -41,7 +41,7 @@ class Keeper {
   // Those that are idle for longer than the policy wants; no longer counted.
   void take_expired(SteadyTime now, std::vector<Kept*>& victims);
   // Those that must go because instances have grown since they were let in.
-  void take_excess(std::vector<Kept*>& victims);
+  void take_excess(SteadyTime now, std::vector<Kept*>& victims);
 
   model::Bytes memory() const { return {memory_}; }
   model::Bytes idle_memory() const { return {idle_memory_}; }
@@ -59,7 +59,7 @@ class Keeper {
   };
   bool could_fit(const Asking& asking) const;
   Kept* least_worth(const Asking& asking) const;
-  void evict(Kept& kept, std::vector<Kept*>& victims);
+  void evict(Kept& kept, SteadyTime now, std::vector<Kept*>& victims);
 
   KeepAlivePolicy& policy_;
   Limits limits_;

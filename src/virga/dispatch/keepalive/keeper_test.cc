@@ -99,7 +99,7 @@ TEST_F(KeeperTest, CountsWhatIsMeasuredLater) {
   keeper.set_memory(kept[1], model::mebibytes(6));
   EXPECT_EQ(keeper.memory(), model::mebibytes(11));
   EXPECT_EQ(keeper.idle_memory(), model::mebibytes(5));
-  keeper.take_excess(victims);
+  keeper.take_excess(at(seconds(1)), victims);
   EXPECT_THAT(victims, ElementsAre(&kept[0]));
   EXPECT_EQ(keeper.memory(), model::mebibytes(6));
 }

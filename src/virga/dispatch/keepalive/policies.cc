@@ -19,8 +19,14 @@ void GreedyDual::used(Kept& kept) {
   kept.priority = clock_ + kept.uses * cost / mebibytes;
 }
 
-void GreedyDual::evicted(const Kept& kept) {
+void GreedyDual::evicted(const Kept& kept, SteadyTime now) {
   clock_ = std::max(clock_, kept.priority);
+  evicted_at_ = now;
+}
+
+std::chrono::seconds GreedyDual::idle_limit(SteadyTime now) const {
+  bool is_short = evicted_at_ && now - *evicted_at_ < idle_limit_;
+  return is_short ? kForever : idle_limit_;
 }
 
 double LeastRecentlyUsed::worth(const Kept& kept) const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "virga/dispatch/keepalive/policy.h"
 
 namespace virga::dispatch {
@@ -10,19 +12,23 @@ namespace virga::dispatch {
 //
 // Uses are counted for each instance, not for each function: with the instance used last being used next, the second
 // and third instance of a busy function have few uses and go early, as they should. Only so many uses count.
+//
+// The idle limit gives memory back that nobody asks for. As long as instances have to go for others there is none to
+// give back: what one leaves the next one takes, and only its worth says which it should be.
 class GreedyDual final : public KeepAlivePolicy {
  public:
   explicit GreedyDual(std::chrono::seconds idle_limit) : idle_limit_(idle_limit) {}
   void used(Kept& kept) override;
   double worth(const Kept& kept) const override { return kept.priority; }
-  void evicted(const Kept& kept) override;
-  std::chrono::seconds idle_limit() const override { return idle_limit_; }
+  void evicted(const Kept& kept, SteadyTime now) override;
+  std::chrono::seconds idle_limit(SteadyTime now) const override;
 
   double clock() const { return clock_; }
 
  private:
   std::chrono::seconds idle_limit_;
   double clock_ = 0;
+  std::optional<SteadyTime> evicted_at_;  // the last time
 };
 
 // For comparison: the one that is idle for longest goes first.
@@ -31,8 +37,8 @@ class LeastRecentlyUsed : public KeepAlivePolicy {
   explicit LeastRecentlyUsed(std::chrono::seconds idle_limit) : idle_limit_(idle_limit) {}
   void used(Kept&) override {}
   double worth(const Kept& kept) const override;
-  void evicted(const Kept&) override {}
-  std::chrono::seconds idle_limit() const override { return idle_limit_; }
+  void evicted(const Kept&, SteadyTime) override {}
+  std::chrono::seconds idle_limit(SteadyTime) const override { return idle_limit_; }
 
  private:
   std::chrono::seconds idle_limit_;

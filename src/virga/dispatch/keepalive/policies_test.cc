@@ -64,7 +64,7 @@ TEST(GreedyDual, LetsWhatIsNoLongerUsedGrowOld) {
     auto comes = instance(50, milliseconds(100));
     policy.used(comes);
     if (policy.worth(was_used) < policy.worth(comes)) break;
-    policy.evicted(comes);
+    policy.evicted(comes, SteadyTime());
     ASSERT_LT(++generations, 10);
   }
   EXPECT_GT(generations, 3) << "not at once either";
@@ -76,9 +76,9 @@ TEST(GreedyDual, ItsClockNeverGoesBack) {
   auto worth_little = instance(100, milliseconds(1));
   policy.used(worth_much);
   policy.used(worth_little);
-  policy.evicted(worth_much);
+  policy.evicted(worth_much, SteadyTime());
   auto clock = policy.clock();
-  policy.evicted(worth_little);
+  policy.evicted(worth_little, SteadyTime());
   EXPECT_EQ(policy.clock(), clock);
 }
 
@@ -110,6 +110,16 @@ TEST(TimeToLive, EndsAtTenMinutes) {
   EXPECT_TRUE(victims.empty());
   keeper.take_expired(SteadyTime(minutes(10)), victims);
   EXPECT_EQ(victims.size(), 1u);
+}
+
+TEST(GreedyDual, GivesMemoryBackOnlyWhileNobodyAsksForIt) {
+  GreedyDual policy(minutes(60));
+  auto at = [](minutes time) { return SteadyTime(time); };
+  EXPECT_EQ(policy.idle_limit(at(minutes(100))), minutes(60));
+  policy.evicted(instance(50, seconds(1)), at(minutes(100)));
+  EXPECT_EQ(policy.idle_limit(at(minutes(100))), kForever);
+  EXPECT_EQ(policy.idle_limit(at(minutes(159))), kForever);
+  EXPECT_EQ(policy.idle_limit(at(minutes(160))), minutes(60));
 }
 
 }  // namespace

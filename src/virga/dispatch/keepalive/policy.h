@@ -30,9 +30,9 @@ class KeepAlivePolicy {
   // What keeping it is worth; the lowest goes first.
   virtual double worth(const Kept& kept) const = 0;
   // It had to go because of its worth.
-  virtual void evicted(const Kept& kept) = 0;
+  virtual void evicted(const Kept& kept, SteadyTime now) = 0;
   // One that is idle for longer goes although there is room.
-  virtual std::chrono::seconds idle_limit() const = 0;
+  virtual std::chrono::seconds idle_limit(SteadyTime now) const = 0;
 };
 
 }  // namespace virga::dispatch
