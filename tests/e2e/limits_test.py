@@ -210,6 +210,17 @@ class Limits(unittest.TestCase):
 
 
 class Shares(unittest.TestCase):
+    def test_a_tenth_of_a_small_account_cannot_be_reserved(self):
+        with Virga("--concurrency", "20", "--queue-wait", "5") as virga:
+            virga.create_node("small", "exports.handler = async () => 1;")
+            api = virga.client("lambda", retries={"max_attempts": 0})
+            limits = api.get_account_settings()["AccountLimit"]
+            self.assertEqual((limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]), (20, 20))
+            with self.assertRaisesRegex(api.exceptions.InvalidParameterValueException, "fewer than 2 of 20 unreserved; reserve at most 18"):
+                api.put_function_concurrency(FunctionName="small", ReservedConcurrentExecutions=19)
+            api.put_function_concurrency(FunctionName="small", ReservedConcurrentExecutions=18)
+            self.assertEqual(api.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"], 2)
+
     def test_a_restart_starts_what_is_provisioned(self):
         with Virga() as virga:
             api = virga.client("lambda")

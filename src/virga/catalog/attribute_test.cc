@@ -55,6 +55,15 @@ TEST(ReservedConcurrency, LeavesEnoughForTheOthers) {
   EXPECT_EQ(test.catalog->usage().unreserved_concurrency, 600u);
 }
 
+TEST(ReservedConcurrency, LeavesATenthOfASmallAccount) {
+  for (auto [concurrency, unreserved] :
+       {std::pair(5000u, 100u), std::pair(1000u, 100u), std::pair(400u, 40u), std::pair(10u, 1u), std::pair(3u, 0u)}) {
+    Limits limits = limits_for(concurrency);
+    EXPECT_EQ(limits.concurrency, concurrency);
+    EXPECT_EQ(limits.unreserved_concurrency, unreserved) << concurrency;
+  }
+}
+
 TEST(Attachments, StayWithTheirFunction) {
   TestCatalog test;
   FunctionName name = test.create("hello")->function;

@@ -127,6 +127,13 @@ Page<LayerPointer> Catalog::layers(std::string_view marker, std::size_t limit) c
   return page;
 }
 
+Limits limits_for(std::uint32_t concurrency) {
+  Limits limits;
+  limits.unreserved_concurrency = std::min(limits.unreserved_concurrency, concurrency / 10);
+  limits.concurrency = concurrency;
+  return limits;
+}
+
 Usage Catalog::usage() const {
   std::lock_guard lock(state_->index_mutex);
   Usage usage{.functions = state_->functions.size(), .code = {}, .concurrency_limit = state_->limits.concurrency};

@@ -26,6 +26,10 @@ struct Limits {
   archive::Limits archive;
 };
 
+// Of an account of this concurrency. As on AWS Lambda 100 of 1000 are never reserved for single functions; of fewer a
+// tenth, so that a small machine can reserve as well.
+Limits limits_for(std::uint32_t concurrency);
+
 // Ends a watch when it is destroyed; outlives neither the catalog nor what its callback uses.
 class [[nodiscard]] Watch {
  public:

@@ -21,6 +21,8 @@ struct Row {
   bool SharedOptions::* flag = nullptr;
   std::string SharedOptions::* text = nullptr;
   std::uint16_t SharedOptions::* number = nullptr;
+  std::uint32_t SharedOptions::* count = nullptr;
+  std::uint32_t most = 0;  // of `count`, which is 1 at least
   const char* value = "";
 };
 
@@ -66,6 +68,20 @@ constexpr Row kRows[] = {
      .environment = "VIRGA_LOG_LEVEL",
      .text = &SharedOptions::log_level,
      .value = "LEVEL"},
+    {.which = Shared::Concurrency,
+     .names = "--concurrency",
+     .description = "calls that may run at once",
+     .environment = "",
+     .count = &SharedOptions::concurrency,
+     .most = 1'000'000,
+     .value = "N"},
+    {.which = Shared::QueueWait,
+     .names = "--queue-wait",
+     .description = "how long a call may wait for an instance before it is refused",
+     .environment = "",
+     .count = &SharedOptions::queue_wait,
+     .most = 900,
+     .value = "SECONDS"},
 };
 
 bool is_writable_directory(const std::string& path) {
@@ -84,9 +100,13 @@ void add(CLI::App& app, SharedOptions& options, std::initializer_list<Shared> wh
     }
     CLI::Option* option = nullptr;
     if (row.number != nullptr) option = app.add_option(row.names, options.*row.number, row.description);
+    if (row.count != nullptr) {
+      option = app.add_option(row.names, options.*row.count, row.description)->check(CLI::Range(1u, row.most));
+    }
     if (row.text != nullptr) option = app.add_option(row.names, options.*row.text, row.description);
     option->type_name(row.value);
-    if (row.number != nullptr || !(options.*row.text).empty()) option->capture_default_str();
+    bool has_default = row.text == nullptr || !(options.*row.text).empty();
+    if (has_default) option->capture_default_str();
     if (*row.environment != '\0') option->envname(row.environment);
   }
 }

@@ -14,7 +14,7 @@ class App;
 namespace virga::cli {
 
 // Options that several verbs take. Each is declared once, in the table in options.cc.
-enum class Shared { Json, Endpoint, Region, Data, Runtimes, Port, LogLevel };
+enum class Shared { Json, Endpoint, Region, Data, Runtimes, Port, LogLevel, Concurrency, QueueWait };
 
 struct SharedOptions {
   bool json = false;
@@ -24,6 +24,8 @@ struct SharedOptions {
   std::string runtimes;  // "": beside the program
   std::uint16_t port = 4600;
   std::string log_level = "info";
+  std::uint32_t concurrency = 1000;
+  std::uint32_t queue_wait = 30;  // seconds
 };
 
 void add(CLI::App& app, SharedOptions& options, std::initializer_list<Shared> which);

@@ -65,12 +65,14 @@ std::optional<Error> Pool::too_long(const runtime::Call& call) const {
   auto most = is_event ? std::min(kMaxEventWait, parts_.max_queue_wait) : parts_.max_queue_wait;
   if (wait <= most) return std::nullopt;
   parts_.figures.count(is_event ? Figures::Shed::Event : Figures::Shed::Wait);
-  return refusal(ErrorCode::Unavailable, kQueueTooLong,
-                 std::to_string(queue_.size()) + " calls of '" + version_->function.text() + "' wait for its " +
-                     std::to_string(places_.size()) + " instances, and memory for more is short: this one would wait " +
-                     std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()) + " s, allowed are " +
-                     std::to_string(most.count()) + " ms; raise the memory with: virga serve --memory-budget SIZE",
-                 wait - most);
+  return refusal(
+      ErrorCode::Unavailable, kQueueTooLong,
+      std::to_string(queue_.size()) + " calls of '" + version_->function.text() + "' wait for its " +
+          std::to_string(places_.size()) + " instances, and memory for more is short: this one would wait " +
+          std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()) + " s, allowed are " +
+          std::to_string(most.count()) +
+          " ms; raise the memory with: virga serve --memory-budget SIZE, or the wait with --queue-wait SECONDS",
+      wait - most);
 }
 
 Lineup::Member* Pool::next_in_line() const {
@@ -390,7 +392,8 @@ void Pool::look_at_queue() {
     queue_.pop_front();
     refuse(*call, refusal(ErrorCode::Unavailable, kQueueTooLong,
                           "no instance of '" + version_->function.text() + "' was free within " +
-                              std::to_string(parts_.max_queue_wait.count()) + " ms",
+                              std::to_string(parts_.max_queue_wait.count()) +
+                              " ms; let calls wait longer with: virga serve --queue-wait SECONDS",
                           microseconds(static_cast<std::int64_t>(run_time_.microseconds()))));
   }
   // A call that runs for long has no outcome yet to learn from: its age so far counts.

@@ -121,7 +121,8 @@ TEST_F(PoolTest, RefusesWhatWaitsTooLongAndNamesTheLimit) {
   turn_slowly(seconds(2));
   ASSERT_TRUE(waits.refusal);
   EXPECT_EQ(waits.refusal->code(), ErrorCode::Unavailable);
-  EXPECT_THAT(waits.refusal->message(), HasSubstr("'hello' was free within 30000 ms"));
+  EXPECT_THAT(waits.refusal->message(),
+              HasSubstr("'hello' was free within 30000 ms; let calls wait longer with: virga serve --queue-wait"));
   EXPECT_FALSE(hangs.done.is_set());
   budget.leave(others);
 }

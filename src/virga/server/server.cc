@@ -196,7 +196,7 @@ Result<> Server::State::open_data() {
   VIRGA_TRY_ASSIGN(auto opened, store::BlobStore::open(options.data_directory + "/blobs"));
   blobs.emplace(std::move(opened));
   catalog::Catalog::Parts parts{*store, *blobs, loop.clock(), system_random(), options.data_directory + "/packages"};
-  VIRGA_TRY_ASSIGN(catalog, catalog::Catalog::open(parts));
+  VIRGA_TRY_ASSIGN(catalog, catalog::Catalog::open(parts, catalog::limits_for(options.concurrency)));
   // Before anything runs from a tree: nothing is in use yet.
   auto collected = catalog->collect_packages(loop.clock().wall() - kPackageRest, [](const auto&) { return false; });
   if (!collected) return fail(std::move(collected).error());
@@ -220,6 +220,7 @@ Result<> Server::State::build() {
                     making);
   dispatch::Options dispatching;
   dispatching.account_concurrency = options.concurrency;
+  dispatching.max_queue_wait = options.queue_wait;
   dispatching.memory_budget = memory_budget;
   dispatching.freeze_after = sandboxes->can_freeze() ? options.freeze_after : std::chrono::milliseconds(0);
   dispatch::Dispatcher::Parts dispatcher_parts{loop,  *catalog, *instances,

@@ -23,7 +23,8 @@ struct Options {
   std::string account = "000000000000";
   std::string key_id;  // both empty: made at random at the first start and kept in the data folder with mode 0600
   std::string secret_key;
-  std::uint32_t concurrency = 1000;
+  std::uint32_t concurrency = 1000;              // calls at once, of all functions together
+  std::chrono::seconds queue_wait{30};           // of a call, until it is refused
   model::Bytes memory_budget;                    // of all instances together; 0: a share of the machine's memory
   std::chrono::milliseconds freeze_after{2000};  // without a call, until an instance is frozen; 0: never
   bool public_functions = false;  // `virga dev`: a function without a URL configuration answers at /fn/NAME/ as well

@@ -35,7 +35,7 @@ class Dev final : public Verb {
     app.add_option("path", folder_, "the folder of the functions; this one unless given")->type_name("DIR");
     add(app, shared_, {Shared::Port});
     app.add_option("--data", data_, "the data folder")->type_name("DIR")->capture_default_str();
-    add(app, shared_, {Shared::Runtimes, Shared::LogLevel, Shared::Json});
+    add(app, shared_, {Shared::Runtimes, Shared::Concurrency, Shared::QueueWait, Shared::LogLevel, Shared::Json});
   }
 
   bool wants_json() const override { return shared_.json; }
@@ -53,6 +53,8 @@ class Dev final : public Verb {
     options.key_id = "virga";
     options.secret_key = "virga";
     options.public_functions = true;
+    options.concurrency = shared_.concurrency;
+    options.queue_wait = std::chrono::seconds(shared_.queue_wait);
     // virga.json and the code are read whenever they change, which this very process does. What replaces a file is
     // another one, so it is the folders that may be read.
     options.readable_paths.push_back(folder());

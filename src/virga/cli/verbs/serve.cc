@@ -32,11 +32,7 @@ class Serve final : public Verb {
         ->type_name("ADDRESS")
         ->envname("VIRGA_LISTEN")
         ->capture_default_str();
-    add(app, shared_, {Shared::Data, Shared::Runtimes, Shared::Region});
-    app.add_option("--concurrency", concurrency_, "calls that may run at once")
-        ->type_name("N")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
+    add(app, shared_, {Shared::Data, Shared::Runtimes, Shared::Region, Shared::Concurrency, Shared::QueueWait});
     app.add_option("--memory-budget", memory_budget_,
                    "memory that functions may hold together, idle ones included; when it is short, the idle ones whose "
                    "loss costs least are ended; unless given, three fifths of the machine's memory")
@@ -82,7 +78,8 @@ class Serve final : public Verb {
     }
     options.runtimes_directory = shared_.runtimes;
     options.region = shared_.region;
-    options.concurrency = concurrency_;
+    options.concurrency = shared_.concurrency;
+    options.queue_wait = std::chrono::seconds(shared_.queue_wait);
     options.memory_budget.count = memory_budget_;
     options.freeze_after = std::chrono::milliseconds(static_cast<std::int64_t>(freeze_after_ * 1000));
     options.user = user_;
@@ -124,7 +121,6 @@ class Serve final : public Verb {
 
   SharedOptions shared_;
   std::string listen_ = "127.0.0.1";
-  std::uint32_t concurrency_ = 1000;
   std::uint64_t memory_budget_ = 0;  // bytes; 0: not given
   double freeze_after_ = 2;          // seconds
   std::string user_;
