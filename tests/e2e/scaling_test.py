@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from virga import ROLE, Virga, main, metric, request, zip_of
+from virga import ROLE, Virga, main, metric, request, wait_until, zip_of
 
 SLEEPER = "import time\ndef handler(event, context):\n  time.sleep(float(event.get('seconds', 0)))\n  return 'slept'\n"
 
@@ -84,6 +84,39 @@ class Scaling(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(seen, {(200, f"version {n}") for n in range(6)})
+
+    def test_shifting_an_alias_makes_no_call_wait_for_a_start(self):
+        # Each version takes a second to load. Calls through the alias meet that once, before the test begins.
+        source = "import time\ntime.sleep(1)\ndef handler(event, context): return context.function_version\n"
+        self.create("shifting", {"app.py": source})
+        for number in (1, 2):
+            self.api.publish_version(FunctionName="shifting")
+            self.api.update_function_configuration(FunctionName="shifting", Timeout=10 + number)
+        self.api.create_alias(FunctionName="shifting", Name="live", FunctionVersion="1")
+        url = self.api.create_function_url_config(FunctionName="shifting", Qualifier="live", AuthType="NONE")["FunctionUrl"]
+        self.assertEqual(request(url).status, 200)
+        seen, stop = [], threading.Event()
+
+        def call():
+            while not stop.is_set():
+                begin = time.monotonic()
+                answer = request(url)
+                seen.append((answer.status, answer.text, time.monotonic() - begin))
+
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        self.api.update_alias(FunctionName="shifting", Name="live", FunctionVersion="2")
+        # From here on every call is version 2's.
+        begin = time.monotonic()
+        self.assertEqual(request(url).text, "2")
+        wait_until(lambda: seen[-1][1] == "2", 10, "calls of version 2")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual({status for status, _, _ in seen}, {200})
+        self.assertLess(max(took for _, _, took in seen), 0.9)
+        self.assertLess(time.monotonic() - begin, 5)
 
     def test_deleting_ends_the_instances(self):
         self.create("gone", {"app.py": SLEEPER})

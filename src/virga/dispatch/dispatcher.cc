@@ -17,7 +17,8 @@
 namespace virga::dispatch {
 namespace {
 
-constexpr std::chrono::seconds kCareTime{5};  // between two looks for idle instances and retired pools
+constexpr std::chrono::seconds kCareTime{5};   // between two looks for idle instances and retired pools
+constexpr std::chrono::seconds kWarmTime{10};  // that the shift of an alias waits for an instance
 
 Error stopping() {
   return Error(ErrorCode::Unavailable, "Virga is stopping");
@@ -360,6 +361,19 @@ io::Task<void> Dispatcher::taken_over(catalog::VersionPointer version) {
   auto done = co_await pool->taken_over();
   (void)done;
   state.settle_duties(version->function);
+}
+
+io::Task<void> Dispatcher::warm(catalog::VersionPointer version, catalog::VersionPointer used) {
+  auto& state = *state_;
+  if (state.is_stopping || !check_ready(*version)) co_return;
+  auto old = state.pools.find(used->revision.text());
+  if (old == state.pools.end() || old->second->is_empty()) co_return;
+  auto found = state.pool_of(version);
+  if (!found) co_return;
+  auto pool = (*found)->shared_from_this();  // it may be forgotten meanwhile
+  if (!pool->warm()) co_return;
+  auto started = co_await pool->started(io::Deadline::in(state.parts.loop, kWarmTime));
+  (void)started;
 }
 
 ProvisionedCounts Dispatcher::provisioned(const model::Version& version) const {

@@ -43,6 +43,10 @@ class Invoker {
   // the one it replaced runs them, if it has instances.
   virtual io::Task<void> taken_over(catalog::VersionPointer version) = 0;
 
+  // For an alias that is about to name `version` in the place of `used`: ends when it has an instance that is ready, or
+  // none could be started within ten seconds. At once where `used` has no instances: nobody would notice.
+  virtual io::Task<void> warm(catalog::VersionPointer version, catalog::VersionPointer used) = 0;
+
   virtual InstanceCounts instances() const = 0;
   virtual ProvisionedCounts provisioned(const model::Version& version) const = 0;
 };

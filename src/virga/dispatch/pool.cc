@@ -39,6 +39,7 @@ Pool::Pool(Parts parts, catalog::VersionPointer version, std::shared_ptr<Admissi
       admitted_(std::move(admitted)),
       concurrency_(version_->config.concurrency),
       taken_over_(parts.loop),
+      started_(parts.loop),
       queue_timer_(parts.loop) {
   taken_over_.set();
 }
@@ -314,10 +315,7 @@ void Pool::ended(Place& place, runtime::AnyInstance::End end) {
     log::error("instance not started", {{"function", version_->function}, {"error", *end.refusal}});
   }
   if (end.failure || end.refusal) {
-    bool others_serve = std::any_of(places_.begin(), places_.end(), [](const auto& other) {
-      return other->instance->state() == runtime::AnyInstance::State::Ready;
-    });
-    if (!others_serve) answer_waiting(end);
+    if (!has_ready()) answer_waiting(end);
   }
   if (!end.was_ready && starting_ == 0) stop_waiting_for_start();
   if (heir) heir->inherit();
@@ -419,10 +417,19 @@ void Pool::trim() {
   while (lineup_.idle_count() > kept) end(static_cast<Place&>(*lineup_.idle()));
 }
 
-void Pool::take_over(std::shared_ptr<Pool> old) {
-  bool has_one = std::ranges::any_of(
+bool Pool::has_ready() const {
+  return std::ranges::any_of(
       places_, [](const auto& place) { return place->instance->state() == runtime::AnyInstance::State::Ready; });
-  if (stopped_ || stand_in_ || has_one) return;
+}
+
+bool Pool::warm() {
+  if (stopped_ || has_ready() || (starting_ == 0 && !start_one())) return false;
+  started_.reset();
+  return true;
+}
+
+void Pool::take_over(std::shared_ptr<Pool> old) {
+  if (stopped_ || stand_in_ || has_ready()) return;
   // A call that came before may have started one already.
   if (starting_ == 0 && !start_one()) return;
   ++old->standing_in_for_;
@@ -431,6 +438,7 @@ void Pool::take_over(std::shared_ptr<Pool> old) {
 }
 
 void Pool::stop_waiting_for_start() {
+  started_.set();
   if (!stand_in_) return;
   --stand_in_->standing_in_for_;
   stand_in_.reset();

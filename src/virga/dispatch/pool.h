@@ -67,6 +67,11 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   // Ends when calls go to its own instances.
   io::Event::Awaiter taken_over() { return taken_over_.wait(); }
 
+  // Starts an instance unless there is one; false: one is ready, or none can be started.
+  bool warm();
+  // Ends when the instance that starts is ready or has failed to be.
+  io::Event::Awaiter started(io::Deadline deadline) { return started_.wait(deadline); }
+
   // Keeps so many instances ready whatever else needs the room.
   void pin(std::uint32_t count);
   ProvisionedCounts provisioned() const;
@@ -134,7 +139,8 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   void stop_waiting_for_start();
   void settle_pins();
   void set_pinned(Place& place, bool is_pinned);
-  void inherit();            // another pool left it room
+  void inherit();  // another pool left it room
+  bool has_ready() const;
   bool leave(Place& place);  // true: it had been asked to, and has
   void answer_waiting(const runtime::AnyInstance::End& end);
   void refuse(runtime::Call& call, Error error);
@@ -162,6 +168,7 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   std::shared_ptr<Pool> stand_in_;
   std::uint32_t standing_in_for_ = 0;
   io::Event taken_over_;
+  io::Event started_;  // for whoever called warm()
   std::uint32_t pins_ = 0;
   std::string pin_failure_;       // why the last start of a pinned one failed
   bool pins_rest_ = false;        // until the next look

@@ -69,6 +69,75 @@ TEST_F(ServiceTest, ARollbackIsServedByAnInstanceThatWasKept) {
   EXPECT_EQ(maker.made.size(), made);
 }
 
+// ---- aliases ----
+
+class AliasTest : public ServiceTest {
+ protected:
+  // Two versions of "hello".
+  void publish() {
+    ASSERT_TRUE(catalog.catalog->publish_version(model::FunctionName("hello")));
+    catalog::UpdateConfig update;
+    update.change = [](model::FunctionConfig& config) {
+      config.timeout += seconds(1);
+      return Result<>();
+    };
+    ASSERT_TRUE(catalog.catalog->update_config(model::FunctionName("hello"), update));
+    activate("hello");
+    ASSERT_TRUE(catalog.catalog->publish_version(model::FunctionName("hello")));
+    settle();
+  }
+  catalog::Resolved version(std::uint64_t number) {
+    return catalog.catalog->resolve(model::FunctionName("hello"), std::to_string(number), 0).value();
+  }
+  void warm() { callers.add(wait_until_warm(version(2).version, version(1).version, is_warm)); }
+  bool is_warm = false;
+};
+
+TEST_F(AliasTest, ShiftsWaitForAnInstanceOfTheOtherVersion) {
+  publish();
+  call(version(1));
+  answer_all();
+  warm();
+  settle();
+  EXPECT_FALSE(is_warm);
+  ASSERT_EQ(maker.made.back(), version(2).version->revision.text());
+  auto& started = maker.newest();
+  started.become_ready();
+  settle();
+  EXPECT_TRUE(is_warm);
+  call(version(2));
+  EXPECT_EQ(started.calls.size(), 1u) << "what was warmed runs it";
+  answer_all();
+}
+
+TEST_F(AliasTest, ShiftsDoNotWaitWhereNobodyCalls) {
+  publish();
+  warm();
+  settle();
+  EXPECT_TRUE(is_warm);
+  EXPECT_TRUE(maker.living.empty());
+}
+
+TEST_F(AliasTest, ShiftsWaitForNothingThatFailsOrTakesTooLong) {
+  publish();
+  call(version(1));
+  answer_all();
+  warm();
+  settle();
+  maker.newest().fail_to_load("{}");
+  settle();
+  EXPECT_TRUE(is_warm);
+  is_warm = false;
+  warm();
+  turn(seconds(9));
+  EXPECT_FALSE(is_warm);
+  turn(seconds(2));
+  EXPECT_TRUE(is_warm);
+  answer_all();
+  maker.newest().become_ready();
+  settle();
+}
+
 // ---- limits of a function ----
 
 TEST_F(ServiceTest, HoldsAFunctionToTheRateOfItsTags) {

@@ -63,6 +63,10 @@ class FakeInvoker final : public dispatch::Invoker {
     taken_over_versions.push_back(version->revision.text());
     co_return;
   }
+  io::Task<void> warm(catalog::VersionPointer version, catalog::VersionPointer used) override {
+    warmed.push_back(version->number.text() + " for " + used->number.text());
+    co_return;
+  }
   dispatch::InstanceCounts instances() const override { return {1, 2, 3}; }
   dispatch::ProvisionedCounts provisioned(const model::Version&) const override { return provisioned_counts; }
 
@@ -72,6 +76,7 @@ class FakeInvoker final : public dispatch::Invoker {
   std::deque<Result<model::Outcome>> outcomes;
   std::optional<Error> later_error;
   std::vector<std::string> taken_over_versions;  // revisions
+  std::vector<std::string> warmed;               // "2 for 1"
   dispatch::ProvisionedCounts provisioned_counts;
 };
 

@@ -29,6 +29,7 @@ class FakeInvoker final : public Invoker {
   }
   Result<> invoke_later(catalog::Resolved, model::Invocation) override { return {}; }
   io::Task<void> taken_over(catalog::VersionPointer) override { co_return; }
+  io::Task<void> warm(catalog::VersionPointer, catalog::VersionPointer) override { co_return; }
   InstanceCounts instances() const override { return {}; }
   ProvisionedCounts provisioned(const model::Version&) const override { return {}; }
 

@@ -114,6 +114,10 @@ class DispatcherWorld : public ::testing::Test {
     co_await dispatcher->taken_over(version);
     is_taken_over = true;
   }
+  io::Task<void> wait_until_warm(catalog::VersionPointer version, catalog::VersionPointer used, bool& is_warm) {
+    co_await dispatcher->warm(std::move(version), std::move(used));
+    is_warm = true;
+  }
   // Answers all that runs, instances that start included, until nothing waits.
   void answer_all() {
     for (int i = 0; i < 100 && callers.size() > 0; ++i) {

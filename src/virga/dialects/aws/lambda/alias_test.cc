@@ -98,5 +98,24 @@ TEST(LambdaAliases, PointToVersions) {
   EXPECT_EQ(world.send("DELETE", kAliases + "/live").status, 204);
 }
 
+TEST(LambdaAliases, WarmWhatTheyDoNotNameYet) {
+  LambdaWorld world;
+  world.create("f");
+  for (const char* timeout : {"4", "5", "6"}) {
+    world.send("PUT", "/2015-03-31/functions/f/configuration", std::string(R"({"Timeout":)") + timeout + "}");
+    world.send("POST", kVersions, "{}");
+  }
+  world.send("POST", kAliases, R"({"Name":"live","FunctionVersion":"1"})");
+  EXPECT_EQ(world.send("PUT", kAliases + "/live", R"({"Description":"x"})").status, 200);
+  EXPECT_EQ(world.send("PUT", kAliases + "/live", R"({"FunctionVersion":"1"})").status, 200);
+  EXPECT_EQ(world.send("PUT", kAliases + "/live", R"({"FunctionVersion":"9"})").status, 404);
+  EXPECT_TRUE(world.invoker.warmed.empty());
+  EXPECT_EQ(world.send("PUT", kAliases + "/live", R"({"FunctionVersion":"2"})").status, 200);
+  std::string shared = R"({"RoutingConfig":{"AdditionalVersionWeights":{"3":0.1}}})";
+  EXPECT_EQ(world.send("PUT", kAliases + "/live", shared).status, 200);
+  EXPECT_EQ(world.send("PUT", kAliases + "/live", R"({"FunctionVersion":"3","RoutingConfig":{}})").status, 200);
+  EXPECT_EQ(world.invoker.warmed, (std::vector<std::string>{"2 for 1", "3 for 2"}));
+}
+
 }  // namespace
 }  // namespace virga::dialects::aws

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/lambda/shapes.h"
@@ -83,6 +85,22 @@ Refusal alias_not_found(const Call& call, const FunctionReference& function, std
   return not_found("Cannot find alias arn: " + function_arn(call.account(), function.name, alias));
 }
 
+// Calls through an alias that is in use wait for no start when it names another version: that has an instance before.
+io::Task<void> warm(Call call, catalog::FunctionPointer entry, model::Alias before, catalog::UpdateAlias update) {
+  std::vector<model::VersionNumber> known = {before.version};
+  if (before.additional) known.push_back(before.additional->version);
+  std::vector<model::VersionNumber> named;
+  if (update.version) named.push_back(*update.version);
+  if (update.additional && *update.additional) named.push_back((*update.additional)->version);
+  auto used = entry->version(before.version);
+  for (const auto& number : named) {
+    if (std::ranges::find(known, number) != known.end()) continue;
+    auto version = entry->version(number);
+    if (version == nullptr || used == nullptr) continue;
+    co_await call.services().invoker.warm(std::move(version), used);
+  }
+}
+
 http::Response alias_response(const Call& call, int status, const model::Alias& alias) {
   std::string body;
   append_alias(body, call.account(), alias);
@@ -123,8 +141,10 @@ io::Task<http::Response> update_alias(Call call) {
   VIRGA_OR_RESPOND(AliasRequest request, read_alias(call.request().body, Purpose::Update));
   VIRGA_OR_RESPOND(catalog::Resolved resolved, resolve(call, function));
   model::AliasName name{call.segment(1)};
-  if (!resolved.function->aliases.contains(name)) co_return respond(alias_not_found(call, function, name.text()));
+  auto place = resolved.function->aliases.find(name);
+  if (place == resolved.function->aliases.end()) co_return respond(alias_not_found(call, function, name.text()));
   catalog::UpdateAlias update{request.version, request.description, request.additional, request.revision};
+  co_await warm(call, resolved.function, place->second, update);
   std::function<Result<model::Alias>(catalog::Catalog&)> change =
       [function_name = function.name, name, update = std::move(update)](catalog::Catalog& catalog) {
         return catalog.update_alias(function_name, name, update);
