@@ -32,7 +32,7 @@ exports.handler = async () => ({
   reads: ['/proc/1/environ', '/proc/sys/kernel/core_pattern', '/proc/kcore', '/etc/shadow'].map((path) => attempt(() => read(path))),
   globals: Object.getOwnPropertyNames(globalThis).sort(),
   console: Object.getOwnPropertyNames(console).length,
-  mounts: read('/proc/self/mountinfo').split('\\n').filter((line) => / (\\/var\\/task|\\/tmp|\\/proc) /.test(line)).map((line) => line.split(' ')[5]),
+  mounts: read('/proc/self/mountinfo').split('\\n').filter((line) => / (\\/var\\/task|\\/tmp|\\/proc) /.test(line)).map((line) => line.split(' ').slice(4, 6).join(' ')).sort(),
   layer: fs.existsSync('/opt/nodejs/node_modules/greeting/index.js') ? require('greeting')() : null,
   run: fs.existsSync('/opt/tool') ? require('child_process').execFileSync('/opt/tool').toString() : null,
 });
