@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "virga/dialects/aws/url/response.h"
-#include "virga/dialects/json/cursor.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/cursor.h"
+#include "virga/json/text.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace virga::dialects::json {
+namespace virga::json {
 
 // Appends `text` as a JSON string, quotes included. What is not UTF-8 becomes U+FFFD, so the result is always valid.
 void append_string(std::string& out, std::string_view text);
@@ -94,4 +94,4 @@ class Array {
   bool first_ = true;
 };
 
-}  // namespace virga::dialects::json
+}  // namespace virga::json

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace virga::dialects::json {
+namespace virga::json {
 
 // How many bytes from the start stand in a JSON string as they are: no control characters, '"', '\' or bytes above
 // 0x7F. Eight at a time.
@@ -31,4 +31,4 @@ inline std::size_t plain_prefix(std::string_view text) {
   return i;
 }
 
-}  // namespace virga::dialects::json
+}  // namespace virga::json

@@ -1,12 +1,12 @@
-#include "virga/dialects/json/cursor.h"
+#include "virga/json/cursor.h"
 
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
-namespace virga::dialects::json {
+namespace virga::json {
 namespace {
 
 TEST(Validate, RefusesWhatIsNotJson) {
@@ -145,4 +145,4 @@ TEST(Object, WritesMembersInOrder) {
 }
 
 }  // namespace
-}  // namespace virga::dialects::json
+}  // namespace virga::json

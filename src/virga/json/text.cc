@@ -1,13 +1,13 @@
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 #include <array>
 #include <charconv>
 
 #include "virga/base/encoding.h"
-#include "virga/dialects/json/plain.h"
-#include "virga/dialects/json/utf8.h"
+#include "virga/json/plain.h"
+#include "virga/json/utf8.h"
 
-namespace virga::dialects::json {
+namespace virga::json {
 namespace {
 
 void append_special(std::string& out, unsigned char byte) {
@@ -86,4 +86,4 @@ void append_base64_string(std::string& out, std::string_view bytes) {
   out += '"';
 }
 
-}  // namespace virga::dialects::json
+}  // namespace virga::json

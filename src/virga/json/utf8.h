@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace virga::dialects::json {
+namespace virga::json {
 
 // The length of the valid UTF-8 sequence at the start of `bytes`, whose first byte is above 0x7F; 0 if there is none.
 inline std::size_t utf8_sequence_length(std::string_view bytes) {
@@ -24,4 +24,4 @@ inline std::size_t utf8_sequence_length(std::string_view bytes) {
   return 0;
 }
 
-}  // namespace virga::dialects::json
+}  // namespace virga::json

@@ -1,14 +1,14 @@
-#include "virga/dialects/json/cursor.h"
+#include "virga/json/cursor.h"
 
 #include <fmt/format.h>
 
 #include <bitset>
 #include <cstdint>
 
-#include "virga/dialects/json/plain.h"
-#include "virga/dialects/json/utf8.h"
+#include "virga/json/plain.h"
+#include "virga/json/utf8.h"
 
-namespace virga::dialects::json {
+namespace virga::json {
 namespace {
 
 bool is_digit(char c) {
@@ -365,4 +365,4 @@ Result<> validate(std::string_view text) {
   return virga::fail(ErrorCode::InvalidArgument, cursor.error());
 }
 
-}  // namespace virga::dialects::json
+}  // namespace virga::json

@@ -6,7 +6,7 @@
 
 #include "virga/base/result.h"
 
-namespace virga::dialects::json {
+namespace virga::json {
 
 // Walks over a JSON text (RFC 8259, strict) without making a tree of it. After the first thing that is wrong, every
 // call answers false (or Kind::Bad) and `error` says what and where. The text outlives the cursor.
@@ -69,4 +69,4 @@ class Cursor {
 // Success if `text` is one valid JSON value.
 Result<> validate(std::string_view text);
 
-}  // namespace virga::dialects::json
+}  // namespace virga::json
