@@ -3,11 +3,10 @@
 #include <array>
 
 namespace virga {
+namespace {
 
-std::string make_uuid(Random& random) {
-  std::array<std::uint8_t, 16> bytes;
-  random.fill(bytes);
-  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0F) | 0x40);
+std::string to_uuid(std::array<std::uint8_t, 16> bytes, std::uint8_t version) {
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0F) | version << 4);
   bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3F) | 0x80);
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string text(36, '-');
@@ -18,6 +17,23 @@ std::string make_uuid(Random& random) {
     text[at++] = kDigits[bytes[i] & 15];
   }
   return text;
+}
+
+}  // namespace
+
+std::string make_uuid(Random& random) {
+  std::array<std::uint8_t, 16> bytes;
+  random.fill(bytes);
+  return to_uuid(bytes, 4);
+}
+
+std::string make_ordered_uuid(WallTime time, Random& random) {
+  std::array<std::uint8_t, 16> bytes;
+  random.fill(bytes);
+  auto milliseconds = static_cast<std::uint64_t>(unix_milliseconds(time));
+  for (int i = 0; i < 6; ++i)
+    bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(milliseconds >> (40 - 8 * i));
+  return to_uuid(bytes, 7);
 }
 
 std::string make_token(std::size_t length, Random& random) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "virga/base/clock.h"
 #include "virga/base/random.h"
 
 namespace virga {
@@ -26,6 +27,9 @@ class Id {
 
 // A random UUID (version 4), lower case.
 std::string make_uuid(Random& random = system_random());
+// A UUID that begins with the time in milliseconds (version 7, RFC 9562), lower case: ids lie in the order in which
+// they were made, as far as milliseconds tell.
+std::string make_ordered_uuid(WallTime time, Random& random = system_random());
 // `length` characters of [a-z0-9], evenly spread.
 std::string make_token(std::size_t length, Random& random = system_random());
 

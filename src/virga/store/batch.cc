@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "virga/store/store.h"
 
 namespace virga::store {
@@ -16,6 +20,11 @@ void Batch::remove_range(std::string_view from, std::string_view to) {
 
 void Batch::require(std::string_view key, std::optional<std::string_view> value) {
   preconditions_.push_back({std::string(key), value ? std::optional<std::string>(std::string(*value)) : std::nullopt});
+}
+
+void Batch::append(Batch other) {
+  std::ranges::move(other.operations_, std::back_inserter(operations_));
+  std::ranges::move(other.preconditions_, std::back_inserter(preconditions_));
 }
 
 }  // namespace virga::store

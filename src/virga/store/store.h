@@ -33,6 +33,9 @@ class Batch {
   // The batch happens only if, at that moment, every precondition holds; otherwise commit answers PreconditionFailed.
   void require(std::string_view key, std::optional<std::string_view> value);
 
+  // Adds what the other does, behind what this does.
+  void append(Batch other);
+
   const std::vector<Operation>& operations() const { return operations_; }
   const std::vector<Precondition>& preconditions() const { return preconditions_; }
   bool empty() const { return operations_.empty() && preconditions_.empty(); }
