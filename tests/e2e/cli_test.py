@@ -162,7 +162,9 @@ class Verbs(unittest.TestCase):
         self.assertIn("seen Eve", logged.stderr)
         self.assertIn("START RequestId", logged.stderr)
         self.assertRegex(logged.stderr, r"(?m)^  run +\d")
-        self.assertIn("accepted, request ", self.run_verb("invoke", "greet", "--async").stdout)
+        accepted = self.run_verb("invoke", "greet", "--async").stdout
+        self.assertRegex(accepted, r"^accepted as [0-9a-f-]{36}$")
+        self.assertIn("succeeded  greet", self.run_verb("status", accepted.split()[-1], "--wait", "20").stdout)
 
         failed = self.run_verb("invoke", "greet", "--payload", '{"fail":true}', code=FAILED)
         self.assertIn("greet failed: ValueError: no good", failed.stderr)

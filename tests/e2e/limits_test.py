@@ -55,7 +55,8 @@ class Limits(unittest.TestCase):
         response = self.throttled(lambda: self.api.invoke(FunctionName="rated"))
         self.assertEqual(response["Reason"], "FunctionInvocationRateLimitExceeded")
         self.assertIn(response["retryAfterSeconds"], ("4", "5"))
-        self.throttled(lambda: self.api.invoke(FunctionName="rated", InvocationType="Event"))
+        event = self.api.invoke(FunctionName="rated", InvocationType="Event")
+        self.assertEqual(event["StatusCode"], 202, "accepted, and run when the rate allows it")
         self.api.untag_resource(Resource=arn, TagKeys=["virga:rate"])
         self.assertEqual(request(url).status, 200)
 

@@ -11,6 +11,8 @@ constexpr VerbEntry kVerbs[] = {
     {"serve", "run the server", kServeExamples, make_serve},
     {"deploy", "send a function to a server, or a folder of them", kDeployExamples, make_deploy},
     {"invoke", "call a function", kInvokeExamples, make_invoke},
+    {"status", "show an asynchronous call: its attempts, its result", kStatusExamples, make_status},
+    {"redrive", "try failed asynchronous calls again", kRedriveExamples, make_redrive},
     {"list", "show the functions of a server", kListExamples, make_list},
     {"logs", "show what a function wrote", kLogsExamples, make_logs},
     {"rm", "delete a function", kRemoveExamples, make_remove},

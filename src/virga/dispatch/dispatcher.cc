@@ -7,7 +7,6 @@
 #include "virga/dispatch/figures.h"
 #include "virga/dispatch/internal/admission.h"
 #include "virga/dispatch/internal/freezer.h"
-#include "virga/dispatch/internal/later.h"
 #include "virga/dispatch/internal/memory_budget.h"
 #include "virga/dispatch/pool.h"
 #include "virga/dispatch/provisioned.h"
@@ -36,7 +35,7 @@ Result<> check_ready(const model::Version& version) {
 }  // namespace
 
 struct Dispatcher::State {
-  State(Parts p, Options o, Invoker& self)
+  State(Parts p, Options o)
       : parts(p),
         options(o),
         figures(p.metrics),
@@ -44,7 +43,6 @@ struct Dispatcher::State {
         budget({{o.memory_budget, o.max_instances}, o.idle_time, p.reserved}, figures, &Pool::evict),
         freezer(p.loop, {o.freeze_after}, &Pool::freeze),
         lives(p.loop),
-        later(p.loop, self, o.max_waiting_later),
         care(p.loop) {}
 
   Parts parts;
@@ -54,7 +52,6 @@ struct Dispatcher::State {
   MemoryBudget budget;
   Freezer freezer;
   io::TaskGroup lives;  // of instances
-  Later later;
   bool is_stopping = false;
   std::shared_ptr<int> alive = std::make_shared<int>(0);  // for work that is posted, which may come after the end
   io::Timer care;
@@ -215,7 +212,7 @@ struct Dispatcher::State {
   }
 };
 
-Dispatcher::Dispatcher(Parts parts, Options options) : state_(std::make_unique<State>(parts, options, *this)) {
+Dispatcher::Dispatcher(Parts parts, Options options) : state_(std::make_unique<State>(parts, options)) {
   auto& state = *state_;
   state.watch = parts.catalog.watch([&state](const catalog::Change& change) {
     // Called on the thread of the mutation.
@@ -331,16 +328,6 @@ io::Task<Result<model::Outcome>> Dispatcher::fall_back(catalog::Resolved target,
   co_return answer;
 }
 
-Result<> Dispatcher::invoke_later(catalog::Resolved target, model::Invocation invocation) {
-  if (state_->is_stopping) return fail(stopping());
-  auto function = state_->admission.of(target.version->function);
-  if (auto rated = state_->check_rates(target, invocation, *function); !rated) {
-    state_->figures.of(target.version->function).throttles->add();
-    return fail(std::move(rated).error());
-  }
-  return state_->later.add(std::move(target), std::move(invocation));
-}
-
 io::Task<void> Dispatcher::stop() {
   auto& state = *state_;
   state.is_stopping = true;
@@ -348,7 +335,6 @@ io::Task<void> Dispatcher::stop() {
   state.watch = catalog::Watch();
   state.care.cancel();
   for (auto& [revision, pool] : state.pools) pool->stop(stopping());
-  co_await state.later.stop();
   auto lives = co_await state.lives.join();
   (void)lives;
 }

@@ -37,7 +37,6 @@ class Dispatcher final : public Invoker {
   Dispatcher& operator=(const Dispatcher&) = delete;
 
   io::Task<Result<model::Outcome>> invoke(catalog::Resolved target, model::Invocation invocation) override;
-  Result<> invoke_later(catalog::Resolved target, model::Invocation invocation) override;
 
   // Ends all instances and answers what waits with Unavailable.
   io::Task<void> stop();

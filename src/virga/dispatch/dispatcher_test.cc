@@ -65,16 +65,6 @@ TEST_F(DispatcherTest, RefusesWhatNothingHereRunsAndSaysWhatIsMissing) {
   answer_all();
 }
 
-TEST_F(DispatcherTest, RefusesMoreEventInvocationsThanItKeeps) {
-  Options options;
-  options.max_waiting_later = 1;
-  make(options);
-  EXPECT_TRUE(dispatcher->invoke_later(resolve("hello"), {}));
-  auto refusal = dispatcher->invoke_later(resolve("hello"), {});
-  ASSERT_FALSE(refusal);
-  EXPECT_THAT(refusal.error().message(), StartsWith("FunctionInvocationRateLimitExceeded: 1 "));
-}
-
 TEST_F(DispatcherTest, StoppingAnswersWhatWaitsAndRefusesWhatComes) {
   auto& waits = call();
   io::run_until_done(*loop, dispatcher->stop());
@@ -84,7 +74,6 @@ TEST_F(DispatcherTest, StoppingAnswersWhatWaitsAndRefusesWhatComes) {
   auto& late = call();
   ASSERT_TRUE(late.is_there);
   EXPECT_EQ(late.outcome.error().code(), ErrorCode::Unavailable);
-  EXPECT_FALSE(dispatcher->invoke_later(resolve("hello"), {}));
   dispatcher.reset();
 }
 
@@ -107,19 +96,6 @@ TEST_F(DispatcherTest, CountsWhatWentWrongByKind) {
   maker.newest().answer(milliseconds(1), model::Fault::TimedOut);
   settle();
   EXPECT_THAT(registry->expose(), HasSubstr("virga_invocation_errors_total{function=\"hello\",kind=\"timeout\"} 1"));
-}
-
-TEST_F(DispatcherTest, TriesAnEventInvocationThreeTimes) {
-  ASSERT_TRUE(dispatcher->invoke_later(resolve("hello"), {}));
-  maker.newest().become_ready();
-  for (int attempt = 1; attempt <= 3; ++attempt) {
-    auto& instance = maker.newest();
-    ASSERT_EQ(instance.calls.size(), 1u) << attempt;
-    instance.answer(milliseconds(1), model::Fault::Reported);
-    for (int second = 0; second < 125 && instance.calls.empty(); ++second) turn(seconds(1));
-  }
-  EXPECT_TRUE(maker.newest().calls.empty());
-  EXPECT_THAT(registry->expose(), HasSubstr("virga_invocations_total{function=\"hello\"} 3"));
 }
 
 // ---- changes of functions ----

@@ -35,10 +35,6 @@ class Invoker {
   //                      refusals.h has it), the runtime's interpreter is missing, or Virga is stopping
   virtual io::Task<Result<model::Outcome>> invoke(catalog::Resolved target, model::Invocation invocation) = 0;
 
-  // Runs it later, once, without an answer: Event invocations. Kept in memory until the durable queue comes.
-  // ResourceExhausted when too many wait.
-  virtual Result<> invoke_later(catalog::Resolved target, model::Invocation invocation) = 0;
-
   // Ends when calls of this version, which has just become the function's $LATEST, go to its own instances. Until then
   // the one it replaced runs them, if it has instances.
   virtual io::Task<void> taken_over(catalog::VersionPointer version) = 0;

@@ -1,6 +1,7 @@
 #include "virga/dispatch/limits.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -8,6 +9,8 @@ namespace virga::dispatch {
 namespace {
 
 constexpr double kMaxRate = 1e9;
+// Which other modules read, and check.
+constexpr std::array<std::string_view, 1> kTagsOfOthers = {"virga:retry-delays"};
 
 std::unexpected<Error> wrong(std::string_view tag, std::string_view value, std::string_view may_be) {
   std::string message = "tags: the value '";
@@ -68,10 +71,11 @@ Result<FunctionLimits> read_limits(const std::map<std::string, std::string>& tag
       } else {
         return wrong(tag, value, "the name of a function, or a JSON object, array or string to answer");
       }
-    } else {
-      return fail(ErrorCode::InvalidArgument, "tags: '" + tag +
-                                                  "' is not known; those of Virga are virga:rate, virga:burst, "
-                                                  "virga:caller-rate, virga:breaker and virga:fallback");
+    } else if (std::ranges::find(kTagsOfOthers, tag) == kTagsOfOthers.end()) {
+      return fail(ErrorCode::InvalidArgument,
+                  "tags: '" + tag +
+                      "' is not known; those of Virga are virga:rate, virga:burst, "
+                      "virga:caller-rate, virga:breaker, virga:fallback and virga:retry-delays");
     }
   }
   // A second's worth, so that calls that come unevenly are not refused below the rate.

@@ -148,7 +148,6 @@ TEST_F(ServiceTest, HoldsAFunctionToTheRateOfItsTags) {
   ASSERT_TRUE(third.is_there);
   EXPECT_THAT(third.outcome.error().message(), StartsWith("FunctionInvocationRateLimitExceeded: "));
   EXPECT_THAT(registry->expose(), HasSubstr("virga_throttles_total{function=\"hello\"} 1"));
-  EXPECT_FALSE(dispatcher->invoke_later(resolve("hello"), {}));
   answer_all();
   turn(milliseconds(500));
   EXPECT_FALSE(call().is_there);
@@ -188,17 +187,14 @@ TEST_F(ServiceTest, EventInvocationsLeaveTheLastPlacesToCallsThatAreWaitedFor) {
   options.account_concurrency = 10;
   make(options);
   for (int i = 0; i < 9; ++i) call("other");
-  ASSERT_TRUE(dispatcher->invoke_later(resolve("hello"), {}));
-  settle();
+  auto& event = call(resolve("hello"), "{}", model::InvocationKind::Event);
+  ASSERT_TRUE(event.is_there);
+  EXPECT_EQ(event.outcome.error().code(), ErrorCode::ResourceExhausted);
   EXPECT_FALSE(call("hello").is_there);
   EXPECT_THAT(registry->expose(), HasSubstr("virga_shed_total{reason=\"event\"} 1"));
   answer_all();
-  for (int second = 0; second < 5; ++second) turn(seconds(1));
-  for (auto* instance : std::vector<FakeInstance*>(maker.living)) {
-    while (!instance->calls.empty()) instance->answer();
-  }
-  settle();
-  EXPECT_THAT(registry->expose(), HasSubstr("virga_invocations_total{function=\"hello\"} 2")) << "and run later";
+  EXPECT_FALSE(call(resolve("hello"), "{}", model::InvocationKind::Event).is_there) << "and run later";
+  answer_all();
 }
 
 TEST_F(ServiceTest, WhatWouldWaitTooLongIsRefusedAtOnceWhenThereIsNoRoomForMore) {

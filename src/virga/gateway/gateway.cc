@@ -37,7 +37,7 @@ io::Task<http::Response> Gateway::handle(const http::Request& request) {
   if (path == "/healthz") co_return plain(200, "ok\n");
   if (path == "/readyz") co_return parts_.is_ready() ? plain(200, "ready\n") : plain(503, "starting\n");
   if (path == "/metrics") co_return http::Response::make(200, metrics::kExpositionType, parts_.metrics.expose());
-  if (path.starts_with(dialects::VirgaApi::kPrefix)) {
+  if (dialects::VirgaApi::takes(path)) {
     auto response = co_await parts_.virga.handle(request);
     co_return response;
   }
@@ -51,7 +51,8 @@ io::Task<http::Response> Gateway::handle(const http::Request& request) {
 
 http::Admission Gateway::admit(const http::Request& head) {
   bool is_for_function = !function_target(head.field("Host"), head.path).function.empty();
-  if (is_for_function || head.path.starts_with("/_virga/")) return {};
+  if (is_for_function || dialects::VirgaApi::takes(head.path)) return {};
+  if (head.path.starts_with(dialects::aws::PackageLinks::kPrefix)) return {};
   return parts_.aws.admit(head);
 }
 

@@ -18,7 +18,7 @@ namespace virga::gateway {
 //   NAME.fn.localhost/...      function URL
 //   /fn/NAME/...               function URL
 //   /healthz /readyz /metrics  about the daemon
-//   /_virga/...                Virga's own API
+//   /virga/v1/, /_virga/...    Virga's own API
 //   everything else            vendors' APIs; today AWS's, told apart by the signature's scope
 class Gateway final : public http::Handler {
  public:

@@ -13,10 +13,10 @@ AwsDialect::AwsDialect(Parts parts)
           },
           parts.clock),
       links_(parts.deployments, parts.clock, parts.random, parts.account.base_url),
-      lambda_({parts.catalog, parts.deployments, parts.invoker, parts.runtimes, parts.clock, parts.random,
-               parts.account, links_}),
+      lambda_({parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets, parts.runtimes,
+               parts.clock, parts.random, parts.account, links_}),
       sts_(parts.account),
-      api_({verifier_, lambda_, sts_, parts.random}),
+      api_({verifier_, lambda_, sts_, parts.clock, parts.random}),
       urls_({parts.catalog, parts.invoker, parts.clock, parts.random, parts.account,
              [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}
 

@@ -17,6 +17,8 @@ class AwsDialect {
     catalog::Catalog& catalog;
     deploy::Deployments& deployments;
     dispatch::Invoker& invoker;
+    events::AsyncCalls& async_calls;
+    const events::Targets& targets;
     const runtime::Runtimes& runtimes;
     const Clock& clock;
     Random& random;

@@ -13,6 +13,8 @@
 #include "virga/dispatch/dispatcher.h"
 #include "virga/dispatch/sandbox_instances.h"
 #include "virga/dispatch/stem_uses.h"
+#include "virga/events/async_calls.h"
+#include "virga/events/targets/function.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
 #include "virga/io/network.h"
@@ -29,6 +31,7 @@
 #include "virga/server/service_user.h"
 #include "virga/store/blob_store.h"
 #include "virga/store/data_lock.h"
+#include "virga/store/loop_store.h"
 #include "virga/store/rocksdb/rocksdb_store.h"
 #include "virga/telemetry/log.h"
 #include "virga/telemetry/metrics.h"
@@ -125,12 +128,16 @@ struct Server::State {
   std::unique_ptr<io::Workers> workers;
   std::unique_ptr<store::Store> store;
   std::optional<store::BlobStore> blobs;
+  std::optional<store::ThreadedLoopStore> loop_store;
   std::unique_ptr<catalog::Catalog> catalog;
   std::optional<ledger::Logs> logs;
   std::optional<runtime::Stems> stems;
   std::optional<dispatch::SandboxInstances> instances;
   std::optional<dispatch::StemUses> stem_uses;
   std::optional<dispatch::Dispatcher> dispatcher;
+  events::Targets targets;
+  std::optional<events::AsyncCalls> async_calls;
+  std::optional<events::FunctionTarget> function_target;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
@@ -193,6 +200,7 @@ Result<> Server::State::give_up_privilege() {
 
 Result<> Server::State::open_data() {
   VIRGA_TRY_ASSIGN(store, open_store(options.data_directory));
+  loop_store.emplace(loop, *store, *workers);
   VIRGA_TRY_ASSIGN(auto opened, store::BlobStore::open(options.data_directory + "/blobs"));
   blobs.emplace(std::move(opened));
   catalog::Catalog::Parts parts{*store, *blobs, loop.clock(), system_random(), options.data_directory + "/packages"};
@@ -226,6 +234,11 @@ Result<> Server::State::build() {
   dispatch::Dispatcher::Parts dispatcher_parts{loop,  *catalog, *instances,
                                                *logs, metrics,  [this] { return model::Bytes{stems->memory()}; }};
   dispatcher.emplace(dispatcher_parts, dispatching);
+  async_calls.emplace(
+      events::AsyncCalls::Parts{loop, *loop_store, *catalog, *dispatcher, system_random(), metrics, targets},
+      events::AsyncCalls::Options{});
+  function_target.emplace(events::FunctionTarget::Parts{*catalog, *async_calls, loop.clock(), system_random()});
+  targets.add(*function_target);
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));
   preparer.emplace(deploy::Preparer::Parts{loop, *workers, *catalog, *sandboxes, *runtimes});
@@ -233,9 +246,10 @@ Result<> Server::State::build() {
 
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
-  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *runtimes, loop.clock(), system_random(), account,
-                                key, without_url});
-  virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *logs, loop, VIRGA_VERSION});
+  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *runtimes, loop.clock(),
+                                system_random(), account, key, without_url});
+  virga.emplace(
+      dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *logs, loop, VIRGA_VERSION});
   gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,
                                           [this] { return is_ready && !sandboxes->is_over(); }});
   http.emplace(loop, *gateway);
@@ -253,6 +267,7 @@ Result<> Server::State::build() {
   http->serve(std::move(*listener));
   listener.reset();
   preparer->refresh();
+  async_calls->serve();
   return {};
 }
 
@@ -323,7 +338,9 @@ bool Server::is_root() const {
 io::Task<void> Server::stop() {
   state_->is_ready = false;
   // Calls end before the connections that wait for them.
+  state_->async_calls->close();
   co_await state_->dispatcher->stop();
+  co_await state_->async_calls->stop();
   co_await state_->http->stop(kGrace);
   state_->preparer->end();
   co_await state_->stems->stop();

@@ -19,6 +19,8 @@ extern const char kListExamples[];
 std::unique_ptr<Verb> make_list();
 extern const char kLogsExamples[];
 std::unique_ptr<Verb> make_logs();
+extern const char kRedriveExamples[];
+std::unique_ptr<Verb> make_redrive();
 extern const char kRemoveExamples[];
 std::unique_ptr<Verb> make_remove();
 extern const char kRepairExamples[];
@@ -27,5 +29,7 @@ extern const char kRollbackExamples[];
 std::unique_ptr<Verb> make_rollback();
 extern const char kServeExamples[];
 std::unique_ptr<Verb> make_serve();
+extern const char kStatusExamples[];
+std::unique_ptr<Verb> make_status();
 
 }  // namespace virga::cli

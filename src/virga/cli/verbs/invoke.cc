@@ -39,6 +39,9 @@ class Invoke final : public ClientVerb {
     auto* log = app.add_flag("--log", log_, "print what the call wrote, on standard error");
     auto* explain = app.add_flag("--explain", explain_, "print where the time went, on standard error");
     is_async->excludes(log)->excludes(explain);
+    app.add_option("--idempotency-key", idempotency_key_,
+                   "a call with this key that was made before is answered with what came of it")
+        ->type_name("KEY");
   }
 
   Result<> prepare(Console&) override {
@@ -63,6 +66,7 @@ class Invoke final : public ClientVerb {
     if (!qualifier_.empty()) request.target += "?Qualifier=" + percent_encode(qualifier_);
     request.fields = {{"Content-Type", "application/json"},
                       {"X-Amz-Invocation-Type", async_ ? "Event" : "RequestResponse"}};
+    if (!idempotency_key_.empty()) request.fields.emplace_back("Idempotency-Key", idempotency_key_);
     if (log_) request.fields.emplace_back("X-Amz-Log-Type", "Tail");
     request.body = std::move(payload_);
     auto started = client.loop().clock().steady();
@@ -85,6 +89,7 @@ class Invoke final : public ClientVerb {
   json::object to_json(const http::ClientResponse& response, double total) const {
     json::object object = {{"status", response.status}, {"ms", total}};
     object["request_id"] = response.field("x-amzn-requestid");
+    if (auto id = response.field("x-virga-invocation"); !id.empty()) object["invocation"] = id;
     auto version = response.field("x-amz-executed-version");
     if (!version.empty()) object["version"] = version;
     auto error = response.field("x-amz-function-error");
@@ -110,7 +115,9 @@ class Invoke final : public ClientVerb {
       console.err.write(console.err.style(Style::Dim, text));
     }
     if (async_) {
-      console.out.line(fmt::format("accepted, request {}", clean_line(response.field("x-amzn-requestid"))));
+      auto id = clean_line(response.field("x-virga-invocation"));
+      console.out.line("accepted as " + id);
+      if (console.out.is_terminal()) console.err.line("see it with: virga status " + id + " --wait 60");
       return;
     }
     auto error = response.field("x-amz-function-error");
@@ -175,6 +182,7 @@ class Invoke final : public ClientVerb {
   std::string payload_;
   std::string file_;
   std::string qualifier_;
+  std::string idempotency_key_;
   bool async_ = false;
   bool log_ = false;
   bool explain_ = false;
@@ -185,6 +193,7 @@ class Invoke final : public ClientVerb {
 const char kInvokeExamples[] =
     "  virga invoke hello '{\"name\": \"Ada\"}'\n"
     "  virga invoke hello --file event.json --log --explain\n"
+    "  virga invoke hello '{}' --async\n"
     "  echo '{}' | virga invoke hello --file - | jq .message\n"
     "\n"
     "Exits with 1 when the function failed; its error then stands on standard error.\n";

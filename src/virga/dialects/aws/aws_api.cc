@@ -64,7 +64,7 @@ io::Task<http::Response> AwsApi::answer(const http::Request& request, std::strin
 }
 
 io::Task<http::Response> AwsApi::handle(const http::Request& request) {
-  std::string request_id = make_uuid(parts_.random);
+  std::string request_id = make_ordered_uuid(parts_.clock.wall(), parts_.random);
   auto response = co_await answer(request, request_id);
   response.add("x-amzn-RequestId", request_id);
   co_return response;

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "virga/base/clock.h"
 #include "virga/base/random.h"
 #include "virga/dialects/aws/lambda/lambda_api.h"
 #include "virga/dialects/aws/sigv4.h"
@@ -21,6 +22,7 @@ class AwsApi {
     SigV4Verifier& verifier;
     LambdaApi& lambda;
     StsApi& sts;
+    const Clock& clock;
     Random& random;
   };
   explicit AwsApi(Parts parts) : parts_(parts) {}

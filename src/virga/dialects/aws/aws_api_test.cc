@@ -30,7 +30,7 @@ class AwsApiTest : public ::testing::Test {
   LambdaWorld world_;
   SigV4Verifier verifier_{dialects::testing::find_test_key, world_.tests.clock};
   StsApi sts_{LambdaWorld::account()};
-  AwsApi api_{{verifier_, world_.api, sts_, system_random()}};
+  AwsApi api_{{verifier_, world_.api, sts_, world_.tests.clock, system_random()}};
 };
 
 TEST_F(AwsApiTest, RefusesWhoIsNotProven) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "virga/dialects/json/text.h"
 #include "virga/dispatch/refusals.h"
+#include "virga/json/text.h"
 
 namespace virga::dialects::aws {
 namespace {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
-#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +11,11 @@
 #include "virga/base/encoding.h"
 #include "virga/catalog/testing/test_catalog.h"
 #include "virga/dialects/aws/lambda/lambda_api.h"
+#include "virga/dispatch/testing/fake_invoker.h"
+#include "virga/events/async_calls.h"
+#include "virga/events/targets/function.h"
 #include "virga/io/task_group.h"
+#include "virga/store/testing/direct_loop_store.h"
 
 namespace virga::dialects::testing {
 
@@ -38,47 +41,7 @@ class FakeDeployments final : public deploy::Deployments {
   catalog::Catalog& catalog_;
 };
 
-// Remembers what it was asked to run and answers with `outcomes`, first to last, then with the payload itself.
-class FakeInvoker final : public dispatch::Invoker {
- public:
-  io::Task<Result<model::Outcome>> invoke(catalog::Resolved target, model::Invocation invocation) override {
-    invocations.push_back(invocation);
-    versions.push_back(target.version->number.text());
-    if (!outcomes.empty()) {
-      Result<model::Outcome> outcome = std::move(outcomes.front());
-      outcomes.pop_front();
-      co_return outcome;
-    }
-    model::Outcome outcome;
-    model::append_event(outcome.payload, invocation);
-    if (invocation.log_tail == model::LogTail::Wanted) outcome.log_tail = "START\nEND\n";
-    co_return outcome;
-  }
-  Result<> invoke_later(catalog::Resolved, model::Invocation invocation) override {
-    if (later_error) return std::unexpected(*later_error);
-    later.push_back(std::move(invocation));
-    return {};
-  }
-  io::Task<void> taken_over(catalog::VersionPointer version) override {
-    taken_over_versions.push_back(version->revision.text());
-    co_return;
-  }
-  io::Task<void> warm(catalog::VersionPointer version, catalog::VersionPointer used) override {
-    warmed.push_back(version->number.text() + " for " + used->number.text());
-    co_return;
-  }
-  dispatch::InstanceCounts instances() const override { return {1, 2, 3}; }
-  dispatch::ProvisionedCounts provisioned(const model::Version&) const override { return provisioned_counts; }
-
-  std::vector<model::Invocation> invocations;
-  std::vector<model::Invocation> later;
-  std::vector<std::string> versions;
-  std::deque<Result<model::Outcome>> outcomes;
-  std::optional<Error> later_error;
-  std::vector<std::string> taken_over_versions;  // revisions
-  std::vector<std::string> warmed;               // "2 for 1"
-  dispatch::ProvisionedCounts provisioned_counts;
-};
+using dispatch::testing::FakeInvoker;
 
 inline runtime::Runtimes test_runtimes(const std::string& directory) {
   std::string path = directory + "/runtimes";
@@ -121,11 +84,15 @@ class LambdaWorld {
   };
 
   LambdaWorld()
-      : loop(std::move(*io::Loop::create())),
+      : loop(std::move(*io::Loop::create(tests.clock))),
         deployments(*tests.catalog),
         runtimes(test_runtimes(tests.directory->path())),
         links(deployments, tests.clock, system_random(), account().base_url),
-        api({*tests.catalog, deployments, invoker, runtimes, tests.clock, system_random(), account(), links}) {}
+        calls({*loop, loop_store, *tests.catalog, invoker, system_random(), registry, targets}, {}),
+        api({*tests.catalog, deployments, invoker, calls, targets, runtimes, tests.clock, system_random(), account(),
+             links}) {
+    targets.add(function_target);
+  }
 
   static aws::Account account() { return {"eu-west-1", "123456789012", "http://127.0.0.1:4600"}; }
 
@@ -161,18 +128,24 @@ class LambdaWorld {
     return to_base64(*bytes);
   }
 
+  std::string request_id = "11111111-2222-3333-4444-555555555555";
   catalog::testing::TestCatalog tests;
   std::unique_ptr<io::Loop> loop;
   FakeDeployments deployments;
   FakeInvoker invoker;
   runtime::Runtimes runtimes;
   aws::PackageLinks links;
+  metrics::Registry registry;
+  store::testing::DirectLoopStore loop_store{tests.store};
+  events::Targets targets;
+  events::AsyncCalls calls;  // accepts, and does not run what it accepted
+  events::FunctionTarget function_target{{*tests.catalog, calls, tests.clock, system_random()}};
   aws::LambdaApi api;
 
  private:
   io::Task<void> send_to_api(const http::Request& request, Reply& reply) {
     bool download = request.path.starts_with(aws::PackageLinks::kPrefix);
-    auto task = download ? links.handle(request) : api.handle(request, "11111111-2222-3333-4444-555555555555");
+    auto task = download ? links.handle(request) : api.handle(request, request_id);
     auto response = co_await std::move(task);
     reply.status = response.status;
     reply.fields = response.fields;

@@ -1,7 +1,7 @@
 #include "virga/dialects/virga/log_stream.h"
 
 #include "virga/base/clock.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 namespace virga::dialects {
 namespace {

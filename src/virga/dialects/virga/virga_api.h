@@ -1,12 +1,17 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "virga/base/clock.h"
 #include "virga/catalog/catalog.h"
 #include "virga/dialects/aws/sigv4.h"
 #include "virga/dispatch/invoker.h"
+#include "virga/events/async_calls.h"
 #include "virga/http/message.h"
+#include "virga/http/router.h"
 #include "virga/io/loop.h"
 #include "virga/io/task.h"
 #include "virga/ledger/logs.h"
@@ -14,10 +19,14 @@
 namespace virga::dialects {
 
 // Virga's own small API, for its command line and console. Every request is signed with Signature Version 4, service
-// "virga", with the same keys as AWS's. One loop.
+// "virga", with the same keys as AWS's. Paths begin with /virga/v1/ or /_virga/v1/. One loop.
 //
-//   GET /_virga/v1/status                         {"version","uptime_seconds","functions","instances":{...}}
-//   GET /_virga/v1/functions/NAME/logs?after=N&limit=N[&follow=1]   JSON lines, oldest first; follow: as they come
+//   GET  status                         {"version","uptime_seconds","functions","instances":{...}}
+//   GET  functions/NAME/logs?after=N&limit=N[&follow=1]   JSON lines, oldest first; follow: as they come
+//   GET  functions/NAME/invocations?state=failed&after=ID&limit=N   {"invocations":[ID,...]}: asynchronous ones, oldest
+//                                       first
+//   GET  invocations/ID?wait=SECONDS    an asynchronous call (invocations.h); wait: until it has ended, at most 900
+//   POST invocations/ID/redrive         202: a failed one is tried again
 //
 // Errors are {"message": ...} with a fitting status.
 class VirgaApi {
@@ -27,22 +36,35 @@ class VirgaApi {
     aws::SigV4Verifier& verifier;
     catalog::Catalog& catalog;
     dispatch::Invoker& invoker;
+    events::AsyncCalls& async_calls;
     ledger::Logs& logs;
     io::Loop& loop;
     std::string version;
   };
-  explicit VirgaApi(Parts parts) : parts_(std::move(parts)), begin_(parts_.loop.clock().steady()) {}
+  explicit VirgaApi(Parts parts);
 
-  static constexpr std::string_view kPrefix = "/_virga/v1/";
+  static bool takes(std::string_view path);
   io::Task<http::Response> handle(const http::Request& request);
 
  private:
-  http::Response answer(const http::Request& request);
-  http::Response status() const;
-  http::Response logs(std::string_view name, std::string_view query);
+  // What stands in the path, decoded, and the query.
+  struct Request {
+    std::string name;
+    std::string_view query;
+  };
+  using Handler = io::Task<http::Response> (VirgaApi::*)(Request);
+
+  void add(std::string_view method, std::string_view pattern, Handler handler);
+  io::Task<http::Response> status(Request request);
+  io::Task<http::Response> logs(Request request);
+  io::Task<http::Response> failed_invocations(Request request);
+  io::Task<http::Response> invocation(Request request);
+  io::Task<http::Response> redrive(Request request);
 
   Parts parts_;
   SteadyTime begin_;
+  http::Router router_;
+  std::vector<Handler> handlers_;  // by route
 };
 
 }  // namespace virga::dialects

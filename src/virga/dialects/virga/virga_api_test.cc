@@ -36,7 +36,7 @@ class VirgaApiTest : public ::testing::Test {
   LambdaWorld world_;
   ledger::Logs logs_{*world_.loop};
   aws::SigV4Verifier verifier_{dialects::testing::find_test_key, world_.tests.clock};
-  VirgaApi api_{{verifier_, *world_.tests.catalog, world_.invoker, logs_, *world_.loop, "1.2.3"}};
+  VirgaApi api_{{verifier_, *world_.tests.catalog, world_.invoker, world_.calls, logs_, *world_.loop, "1.2.3"}};
 };
 
 TEST_F(VirgaApiTest, RefusesWhatItCannotAnswer) {

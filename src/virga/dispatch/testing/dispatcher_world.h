@@ -25,8 +25,10 @@ struct Answer {
   Result<model::Outcome> outcome = model::Outcome();
 };
 
-inline io::Task<void> ask(Dispatcher& dispatcher, catalog::Resolved target, std::string payload, Answer& answer) {
+inline io::Task<void> ask(Dispatcher& dispatcher, catalog::Resolved target, std::string payload,
+                          model::InvocationKind kind, Answer& answer) {
   model::Invocation invocation;
+  invocation.kind = kind;
   invocation.id = model::RequestId("id");
   invocation.payload = std::move(payload);
   answer.outcome = co_await dispatcher.invoke(std::move(target), std::move(invocation));
@@ -83,9 +85,10 @@ class DispatcherWorld : public ::testing::Test {
   catalog::Resolved resolve(const std::string& name) {
     return catalog.catalog->resolve(model::FunctionName(name), "", 0).value();
   }
-  Answer& call(catalog::Resolved target, std::string payload = "{}") {
+  Answer& call(catalog::Resolved target, std::string payload = "{}",
+               model::InvocationKind kind = model::InvocationKind::Waited) {
     auto& answer = *answers.emplace_back(std::make_unique<Answer>());
-    callers.add(ask(*dispatcher, std::move(target), std::move(payload), answer));
+    callers.add(ask(*dispatcher, std::move(target), std::move(payload), kind, answer));
     return answer;
   }
   Answer& call(const std::string& name = "hello") { return call(resolve(name)); }

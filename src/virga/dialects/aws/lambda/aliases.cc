@@ -7,7 +7,7 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/lambda/shapes.h"
 #include "virga/dialects/aws/members.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 // Aliases: names for versions.
 namespace virga::dialects::aws::lambda {

@@ -16,6 +16,7 @@
 #include "virga/dialects/aws/query.h"
 #include "virga/dialects/aws/refusal.h"
 #include "virga/dispatch/invoker.h"
+#include "virga/events/async_calls.h"
 #include "virga/http/message.h"
 #include "virga/http/router.h"
 #include "virga/io/task.h"
@@ -28,6 +29,8 @@ struct Services {
   catalog::Catalog& catalog;
   deploy::Deployments& deployments;
   dispatch::Invoker& invoker;
+  events::AsyncCalls& async_calls;
+  const events::Targets& targets;
   const runtime::Runtimes& runtimes;
   const Clock& clock;
   Random& random;

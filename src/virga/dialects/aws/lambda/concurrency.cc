@@ -1,6 +1,6 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 // Reserved concurrency, and the account's limits.
 namespace virga::dialects::aws::lambda {

@@ -4,8 +4,8 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/lambda/settings.h"
 #include "virga/dialects/aws/lambda/shapes.h"
-#include "virga/dialects/json/text.h"
 #include "virga/dispatch/limits.h"
+#include "virga/json/text.h"
 
 // Functions: create, read, change, delete, list.
 namespace virga::dialects::aws::lambda {

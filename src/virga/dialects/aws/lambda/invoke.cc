@@ -6,17 +6,21 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
 #include "virga/dialects/aws/sigv4.h"
-#include "virga/dialects/json/cursor.h"
 #include "virga/dialects/virga/phases.h"
 #include "virga/dispatch/limits.h"
+#include "virga/json/cursor.h"
 
 // Invoke, and the older InvokeAsync.
 namespace virga::dialects::aws::lambda {
 namespace {
 
 constexpr std::size_t kMaxPayload = 6291456;       // bytes, of a call that is waited for
-constexpr std::size_t kMaxLaterPayload = 1048576;  // bytes, of an Event
-constexpr std::size_t kMaxClientContext = 3583;    // bytes of Base64
+constexpr std::size_t kMaxEventPayload = 1048576;  // bytes, of an Event
+// Which asynchronous call it is: the one of the request's own id, or an earlier one with the same idempotency key.
+constexpr std::string_view kInvocationField = "X-Virga-Invocation";
+constexpr std::string_view kIdempotencyField = "idempotency-key";
+constexpr std::chrono::seconds kStartTime{60};   // what a start may take beside the function's timeout
+constexpr std::size_t kMaxClientContext = 3583;  // bytes of Base64
 
 struct InvokeHeaders {
   std::string_view type;  // "" is RequestResponse
@@ -91,13 +95,64 @@ http::Response outcome_response(model::Outcome outcome, const std::string& execu
   return response;
 }
 
+// Makes a call durable, to be run whether or not somebody waits for it. `retries`: nullopt: the function's.
+io::Task<Result<model::RequestId>> accept(Call call, FunctionReference function, model::Invocation invocation,
+                                          std::optional<std::uint32_t> retries = std::nullopt) {
+  events::AcceptedCall accepted;
+  accepted.retries = retries;
+  accepted.function = std::move(function.name);
+  accepted.qualifier = std::move(function.qualifier);
+  accepted.accepted = call.services().clock.wall();
+  accepted.idempotency_key = call.request().field(kIdempotencyField);
+  invocation.kind = model::InvocationKind::Event;
+  accepted.invocation = std::move(invocation);
+  auto id = co_await call.services().async_calls.accept(std::move(accepted));
+  co_return id;
+}
+
+// The outcome of the last attempt.
+model::Outcome outcome_of(events::History history) {
+  auto& last = history.attempts.back();
+  model::Outcome outcome;
+  outcome.fault = last.fault;
+  outcome.payload = last.fault == model::Fault::None ? std::move(history.result) : std::move(last.error);
+  outcome.log_tail = std::move(last.log);
+  return outcome;
+}
+
+// A call that is waited for and must not run twice: it is made durable first, so that a repeat finds it, and runs once.
+io::Task<http::Response> invoke_once(Call call, catalog::Resolved resolved, FunctionReference function,
+                                     model::Invocation invocation) {
+  auto wants_log = invocation.log_tail == model::LogTail::Wanted;
+  auto& services = call.services();
+  auto id = co_await accept(call, std::move(function), std::move(invocation), 0);
+  if (!id) co_return respond(id.error());
+  auto longest = resolved.version->config.timeout + kStartTime;
+  auto deadline = io::Deadline::at(services.clock.steady() + longest);
+  auto status = co_await services.async_calls.status(*id, deadline);
+  if (!status) co_return respond(status.error());
+  auto& history = status->history;
+  bool has_ended = history.state == events::CallState::Succeeded || history.state == events::CallState::Failed;
+  if (!has_ended || history.attempts.empty()) {
+    co_return respond(service_exception(fmt::format(
+        "The call {} {}. Ask for it with: virga status {}", id->text(),
+        has_ended ? "could not run: " + history.reason : "is accepted, and did not end in time", id->text())));
+  }
+  auto version = history.attempts.back().version;
+  auto outcome = outcome_of(std::move(history));
+  if (!wants_log) outcome.log_tail.clear();
+  auto response = outcome_response(std::move(outcome), version);
+  response.add(kInvocationField, id->text());
+  co_return response;
+}
+
 }  // namespace
 
 io::Task<http::Response> invoke(Call call) {
   VIRGA_OR_RESPOND(FunctionReference function, call.function());
   VIRGA_OR_RESPOND(InvokeHeaders headers, read_headers(call.request()));
-  bool later = headers.type == "Event";
-  if (auto refusal = check_payload(call.request().body, later ? kMaxLaterPayload : kMaxPayload)) {
+  bool is_event = headers.type == "Event";
+  if (auto refusal = check_payload(call.request().body, is_event ? kMaxEventPayload : kMaxPayload)) {
     co_return respond(*refusal);
   }
   auto resolved = call.catalog().resolve(function.name, function.qualifier, call.services().random.fraction());
@@ -108,13 +163,18 @@ io::Task<http::Response> invoke(Call call) {
   if (headers.type == "DryRun") co_return no_content();
 
   auto invocation = make_invocation(call, function, std::move(headers.client_context));
-  invocation.log_tail = later ? model::LogTail::None : headers.tail;
   if (dispatch::wants_caller(resolved->function->function.tags)) invocation.caller = caller(call.request());
-  if (later) {
-    auto accepted = call.services().invoker.invoke_later(std::move(*resolved), std::move(invocation));
+  if (is_event) {
+    auto accepted = co_await accept(call, std::move(function), std::move(invocation));
     if (!accepted) co_return respond(accepted.error());
     http::Response response;
     response.status = 202;
+    response.add(kInvocationField, accepted->text());
+    co_return response;
+  }
+  invocation.log_tail = headers.tail;
+  if (!call.request().field(kIdempotencyField).empty()) {
+    auto response = co_await invoke_once(call, std::move(*resolved), std::move(function), std::move(invocation));
     co_return response;
   }
   std::string executed_version = resolved->version->number.text();
@@ -125,14 +185,16 @@ io::Task<http::Response> invoke(Call call) {
 
 io::Task<http::Response> invoke_async(Call call) {
   VIRGA_OR_RESPOND(FunctionReference function, call.function());
-  if (auto refusal = check_payload(call.request().body, kMaxLaterPayload)) co_return respond(*refusal);
+  if (auto refusal = check_payload(call.request().body, kMaxEventPayload)) co_return respond(*refusal);
   auto resolved = call.catalog().resolve(function.name, function.qualifier, call.services().random.fraction());
   if (!resolved) co_return respond(function_not_found(call.account(), function));
   auto invocation = make_invocation(call, function, {});
   if (dispatch::wants_caller(resolved->function->function.tags)) invocation.caller = caller(call.request());
-  auto accepted = call.services().invoker.invoke_later(std::move(*resolved), std::move(invocation));
+  auto accepted = co_await accept(call, std::move(function), std::move(invocation));
   if (!accepted) co_return respond(accepted.error());
-  co_return json_response(202, "{\"Status\":202}");
+  auto response = json_response(202, "{\"Status\":202}");
+  response.add(kInvocationField, accepted->text());
+  co_return response;
 }
 
 }  // namespace virga::dialects::aws::lambda

@@ -1,9 +1,12 @@
+#include <gmock/gmock.h>
+
 #include "virga/dialects/testing/lambda_world.h"
 
 namespace virga::dialects::aws {
 namespace {
 
 using dialects::testing::LambdaWorld;
+using ::testing::HasSubstr;
 
 const std::string kInvoke = "/2015-03-31/functions/f/invocations";
 
@@ -103,13 +106,34 @@ TEST_F(LambdaInvoke, AcceptsEventsAndDryRuns) {
   auto reply = world_.send("POST", kInvoke, "[1]", {{"X-Amz-Invocation-Type", "Event"}});
   EXPECT_EQ(reply.status, 202);
   EXPECT_EQ(reply.body, "");
-  ASSERT_EQ(world_.invoker.later.size(), 1u);
-  EXPECT_EQ(world_.invoker.later[0].payload, "[1]");
+  EXPECT_THAT(reply.fields, HasSubstr("X-Virga-Invocation: 11111111-2222-3333-4444-555555555555"));
   EXPECT_EQ(world_.send("POST", "/2014-11-13/functions/f/invoke-async/", "{}").body, "{\"Status\":202}");
-  world_.invoker.later_error = Error(ErrorCode::ResourceExhausted, "10000 events wait.");
+  world_.tests.store.fail_commits(Error(ErrorCode::ResourceExhausted, "The disk is full."));
   EXPECT_EQ(world_.send("POST", kInvoke, "{}", {{"X-Amz-Invocation-Type", "Event"}}).status, 429);
   EXPECT_EQ(world_.send("POST", kInvoke, "{}", {{"X-Amz-Invocation-Type", "DryRun"}}).status, 204);
   EXPECT_TRUE(world_.invoker.invocations.empty());
+}
+
+TEST_F(LambdaInvoke, ARepeatOfAnIdempotencyKeyIsNotRunAgain) {
+  world_.calls.serve();
+  LambdaWorld::Fields key = {{"Idempotency-Key", "k"}, {"X-Amz-Log-Type", "Tail"}};
+  auto first = world_.send("POST", kInvoke, "[1]", key);
+  EXPECT_EQ(first.status, 200);
+  EXPECT_EQ(first.body, "[1]");
+  EXPECT_THAT(first.fields, HasSubstr("X-Amz-Log-Result: "));
+  auto again = world_.send("POST", kInvoke, "[2]", key);
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(again.body, "[1]") << "what came of the first";
+  EXPECT_EQ(world_.invoker.invocations.size(), 1u);
+  world_.invoker.outcomes.push_back(dispatch::testing::FakeInvoker::failure());
+  world_.request_id.back() = '6';
+  auto failed = world_.send("POST", kInvoke, "[3]", {{"Idempotency-Key", "other"}});
+  EXPECT_EQ(failed.status, 200);
+  EXPECT_THAT(failed.fields, HasSubstr("X-Amz-Function-Error: Unhandled"));
+  EXPECT_THAT(failed.body, HasSubstr("errorMessage"));
+  EXPECT_EQ(world_.invoker.invocations.size(), 2u) << "no retries where somebody waits";
+  world_.calls.close();
+  io::run_until_done(*world_.loop, world_.calls.stop());
 }
 
 }  // namespace

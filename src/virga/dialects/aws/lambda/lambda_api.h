@@ -13,6 +13,7 @@
 #include "virga/dialects/aws/account.h"
 #include "virga/dialects/aws/lambda/package_links.h"
 #include "virga/dispatch/invoker.h"
+#include "virga/events/async_calls.h"
 #include "virga/http/message.h"
 #include "virga/http/router.h"
 #include "virga/io/task.h"
@@ -34,6 +35,8 @@ class LambdaApi {
     catalog::Catalog& catalog;
     deploy::Deployments& deployments;
     dispatch::Invoker& invoker;
+    events::AsyncCalls& async_calls;
+    const events::Targets& targets;  // of asynchronous calls
     const runtime::Runtimes& runtimes;
     const Clock& clock;
     Random& random;

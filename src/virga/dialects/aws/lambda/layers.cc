@@ -7,7 +7,7 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/lambda/shapes.h"
 #include "virga/dialects/aws/members.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 // Layers: archives that several functions share.
 namespace virga::dialects::aws::lambda {

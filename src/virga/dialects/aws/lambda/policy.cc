@@ -7,7 +7,7 @@
 #include "virga/base/hash.h"
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 // Resource policies: who may call a function. They are kept and given back; Virga has one account, whose keys may do
 // everything, so nothing is decided by them yet.

@@ -4,7 +4,7 @@
 
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 // Provisioned concurrency: instances of a version or an alias that are kept ready.
 namespace virga::dialects::aws::lambda {

@@ -3,7 +3,7 @@
 #include "virga/base/clock.h"
 #include "virga/dialects/aws/arn.h"
 #include "virga/dialects/aws/url/function_urls.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 namespace virga::dialects::aws::lambda {
 namespace {

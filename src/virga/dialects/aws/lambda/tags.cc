@@ -1,7 +1,8 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/members.h"
-#include "virga/dialects/json/text.h"
 #include "virga/dispatch/limits.h"
+#include "virga/events/rules.h"
+#include "virga/json/text.h"
 
 // Tags of functions, by ARN.
 namespace virga::dialects::aws::lambda {
@@ -42,6 +43,12 @@ io::Task<http::Response> tag_resource(Call call) {
   // Limits take effect with the next call, so what is none is refused here.
   auto limits = dispatch::read_limits(tags);
   if (!limits) co_return respond(limits.error());
+  auto delays = tags.find(std::string(events::kRetryDelaysTag));
+  if (delays != tags.end() && !events::parse_retry_delays(delays->second)) {
+    co_return respond(invalid_parameter("tags: the value '" + delays->second +
+                                        "' of 'virga:retry-delays' must be two numbers of milliseconds up to six "
+                                        "hours, such as 60000,120000"));
+  }
   std::function<Result<>(catalog::Catalog&)> change = [name = function.name, tags](catalog::Catalog& catalog) {
     return catalog.tag_function(name, tags);
   };

@@ -3,7 +3,7 @@
 #include "virga/dialects/aws/lambda/operations.h"
 #include "virga/dialects/aws/lambda/shapes.h"
 #include "virga/dialects/aws/members.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 // Function URLs: their configuration. What answers at them is in ../url.
 namespace virga::dialects::aws::lambda {

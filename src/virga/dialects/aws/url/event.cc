@@ -10,7 +10,7 @@
 
 #include "virga/base/encoding.h"
 #include "virga/dialects/aws/query.h"
-#include "virga/dialects/json/text.h"
+#include "virga/json/text.h"
 
 namespace virga::dialects::aws {
 namespace {

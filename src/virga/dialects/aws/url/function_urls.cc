@@ -10,11 +10,10 @@
 #include "virga/dialects/aws/query.h"
 #include "virga/dialects/aws/url/cors.h"
 #include "virga/dialects/aws/url/response.h"
-#include "virga/dialects/json/plain.h"
-#include "virga/dialects/json/text.h"
 #include "virga/dialects/virga/phases.h"
 #include "virga/dispatch/limits.h"
 #include "virga/dispatch/refusals.h"
+#include "virga/json/text.h"
 
 namespace virga::dialects::aws {
 namespace {

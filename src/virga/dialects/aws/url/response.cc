@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "virga/base/encoding.h"
-#include "virga/dialects/json/cursor.h"
+#include "virga/json/cursor.h"
 
 namespace virga::dialects::aws {
 namespace {
