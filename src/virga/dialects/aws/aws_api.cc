@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "virga/base/id.h"
@@ -11,13 +12,17 @@ namespace virga::dialects::aws {
 namespace {
 
 constexpr std::size_t kUnsignedBody = 64 << 10;  // bytes that are read of a request that will be refused anyway
-constexpr std::size_t kQueryBody = 1 << 20;
 
 }  // namespace
 
+Service* AwsApi::find(std::string_view scope) const {
+  auto found = std::ranges::find_if(parts_.services, [&](const Service* service) { return service->scope() == scope; });
+  return found == parts_.services.end() ? nullptr : *found;
+}
+
 std::size_t AwsApi::body_limit(const http::Request& head) const {
-  if (!has_sigv4(head)) return kUnsignedBody;
-  return sigv4_service(head) == "lambda" ? parts_.lambda.body_limit(head) : kQueryBody;
+  auto* service = has_sigv4(head) ? find(sigv4_service(head)) : nullptr;
+  return service == nullptr ? kUnsignedBody : service->body_limit(head);
 }
 
 http::Admission AwsApi::admit(const http::Request& head) const {
@@ -45,21 +50,21 @@ io::Task<http::Response> AwsApi::answer(const http::Request& request, std::strin
                     {}};
     co_return respond(refusal);
   }
-  std::string service(sigv4_service(request));
-  auto identity = parts_.verifier.verify(request, sigv4_rules(service));
-  if (service == "sts") {
-    if (!identity) co_return StsApi::respond(identity.error(), request_id);
-    co_return parts_.sts.handle(request, *identity, request_id);
-  }
-  if (!identity) co_return respond(identity.error());
-  if (service != "lambda") {
+  std::string scope(sigv4_service(request));
+  auto* service = find(scope);
+  auto identity = parts_.verifier.verify(request, sigv4_rules(scope));
+  if (service == nullptr && identity) {
+    std::string known;
+    for (const auto* one : parts_.services) known.append(known.empty() ? "" : ", ").append(one->scope());
     Refusal refusal{400,
                     "UnsupportedOperationException",
-                    fmt::format("Virga does not serve the AWS service '{}' yet, only lambda and sts.", service),
+                    fmt::format("Virga does not serve the AWS service '{}' yet, only {}.", scope, known),
                     {}};
     co_return respond(refusal);
   }
-  auto response = co_await parts_.lambda.handle(request, std::move(request_id));
+  if (!identity && service == nullptr) co_return respond(identity.error());
+  if (!identity) co_return service->refuse(request, identity.error(), request_id);
+  auto response = co_await service->answer(request, *identity, std::move(request_id));
   co_return response;
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "virga/base/clock.h"
 #include "virga/base/random.h"
-#include "virga/dialects/aws/lambda/lambda_api.h"
+#include "virga/dialects/aws/service.h"
 #include "virga/dialects/aws/sigv4.h"
-#include "virga/dialects/aws/sts/sts_api.h"
 #include "virga/http/message.h"
 #include "virga/http/server.h"
 #include "virga/io/task.h"
@@ -20,8 +20,7 @@ class AwsApi {
   // All of these outlive it.
   struct Parts {
     SigV4Verifier& verifier;
-    LambdaApi& lambda;
-    StsApi& sts;
+    std::vector<Service*> services;
     const Clock& clock;
     Random& random;
   };
@@ -36,6 +35,7 @@ class AwsApi {
 
  private:
   io::Task<http::Response> answer(const http::Request& request, std::string request_id);
+  Service* find(std::string_view scope) const;  // null: there is none
 
   Parts parts_;
 };

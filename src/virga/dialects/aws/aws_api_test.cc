@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "virga/dialects/aws/sts/sts_api.h"
 #include "virga/dialects/testing/lambda_world.h"
 #include "virga/dialects/testing/signed.h"
 
@@ -30,7 +31,7 @@ class AwsApiTest : public ::testing::Test {
   LambdaWorld world_;
   SigV4Verifier verifier_{dialects::testing::find_test_key, world_.tests.clock};
   StsApi sts_{LambdaWorld::account()};
-  AwsApi api_{{verifier_, world_.api, sts_, world_.tests.clock, system_random()}};
+  AwsApi api_{{verifier_, {&world_.api, &sts_}, world_.tests.clock, system_random()}};
 };
 
 TEST_F(AwsApiTest, RefusesWhoIsNotProven) {

@@ -145,7 +145,7 @@ class LambdaWorld {
  private:
   io::Task<void> send_to_api(const http::Request& request, Reply& reply) {
     bool download = request.path.starts_with(aws::PackageLinks::kPrefix);
-    auto task = download ? links.handle(request) : api.handle(request, request_id);
+    auto task = download ? links.handle(request) : api.answer(request, {}, request_id);
     auto response = co_await std::move(task);
     reply.status = response.status;
     reply.fields = response.fields;

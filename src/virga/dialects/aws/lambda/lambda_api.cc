@@ -63,7 +63,11 @@ std::size_t LambdaApi::body_limit(const http::Request& head) const {
   return operation == nullptr ? kUnknownBody : operation->body_limit;
 }
 
-io::Task<http::Response> LambdaApi::handle(const http::Request& request, std::string request_id) {
+http::Response LambdaApi::refuse(const http::Request&, const Refusal& refusal, const std::string&) const {
+  return respond(refusal);
+}
+
+io::Task<http::Response> LambdaApi::answer(const http::Request& request, const Identity&, std::string request_id) {
   http::RouteMatch match;
   const lambda::Operation* operation = find(request, match);
   if (operation == nullptr) {

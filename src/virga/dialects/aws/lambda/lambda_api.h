@@ -12,6 +12,7 @@
 #include "virga/deploy/deployments.h"
 #include "virga/dialects/aws/account.h"
 #include "virga/dialects/aws/lambda/package_links.h"
+#include "virga/dialects/aws/service.h"
 #include "virga/dispatch/invoker.h"
 #include "virga/events/async_calls.h"
 #include "virga/http/message.h"
@@ -28,7 +29,7 @@ struct Services;
 
 // AWS Lambda's control and data plane (rest-json, botocore lambda/2015-03-31). Every operation is known: one that is
 // not built answers an error that names it. One loop.
-class LambdaApi {
+class LambdaApi final : public Service {
  public:
   // All of these outlive it.
   struct Parts {
@@ -44,14 +45,17 @@ class LambdaApi {
     PackageLinks& links;
   };
   explicit LambdaApi(Parts parts);
-  ~LambdaApi();
+  ~LambdaApi() override;
   LambdaApi(const LambdaApi&) = delete;
   LambdaApi& operator=(const LambdaApi&) = delete;
 
-  // The caller is proven already. `request_id` is a UUID; Invoke gives it to the function.
-  io::Task<http::Response> handle(const http::Request& request, std::string request_id);
-  // How many bytes the body of the operation that this head names may have.
-  std::size_t body_limit(const http::Request& head) const;
+  std::string_view scope() const override { return "lambda"; }
+  // Invoke gives the request id to the function.
+  io::Task<http::Response> answer(const http::Request& request, const Identity& identity,
+                                  std::string request_id) override;
+  http::Response refuse(const http::Request& request, const Refusal& refusal,
+                        const std::string& request_id) const override;
+  std::size_t body_limit(const http::Request& head) const override;
 
  private:
   const lambda::Operation* find(const http::Request& request, http::RouteMatch& match) const;

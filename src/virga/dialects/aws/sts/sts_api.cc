@@ -3,60 +3,55 @@
 #include <fmt/format.h>
 
 #include "virga/dialects/aws/query.h"
+#include "virga/dialects/aws/xml.h"
 
 namespace virga::dialects::aws {
 namespace {
 
 constexpr std::string_view kNamespace = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-// Character data of XML 1.0, in which control characters cannot stand at all.
-std::string escape(std::string_view text) {
-  std::string escaped;
-  for (char c : text) {
-    if (c == '<') {
-      escaped += "&lt;";
-    } else if (c == '>') {
-      escaped += "&gt;";
-    } else if (c == '&') {
-      escaped += "&amp;";
-    } else {
-      auto byte = static_cast<unsigned char>(c);
-      escaped += byte < 0x20 || byte >= 0x7f ? '?' : c;
-    }
-  }
-  return escaped;
-}
-
 }  // namespace
 
-http::Response StsApi::respond(const Refusal& refusal, const std::string& request_id) {
-  return http::Response::make(
-      refusal.status, "text/xml",
-      fmt::format("<ErrorResponse xmlns=\"{}\"><Error><Type>Sender</Type><Code>{}</Code><Message>{}</Message></Error>"
-                  "<RequestId>{}</RequestId></ErrorResponse>",
-                  kNamespace, escape(refusal.code), escape(refusal.message), request_id));
+http::Response StsApi::refuse(const http::Request&, const Refusal& refusal, const std::string& request_id) const {
+  std::string body;
+  {
+    XmlElement response(body, "ErrorResponse", kNamespace);
+    {
+      XmlElement error(response, "Error");
+      error.add("Type", "Sender").add("Code", refusal.code).add("Message", refusal.message);
+    }
+    response.add("RequestId", request_id);
+  }
+  return http::Response::make(refusal.status, "text/xml", std::move(body));
 }
 
-http::Response StsApi::handle(const http::Request& request, const Identity& identity,
-                              const std::string& request_id) const {
+io::Task<http::Response> StsApi::answer(const http::Request& request, const Identity& identity,
+                                        std::string request_id) {
   Query parameters(request.method == "POST" ? request.body : request.query);
   std::string_view action = parameters.find("Action").value_or("");
   if (action != "GetCallerIdentity") {
     bool missing = action.empty();
-    return respond(
-        {400,
-         missing ? "MissingAction" : "InvalidAction",
-         missing ? std::string("The request names no Action.")
-                 : fmt::format("Virga does not implement the STS action {} yet, only GetCallerIdentity.", action),
-         {}},
-        request_id);
+    Refusal refusal{
+        400,
+        missing ? "MissingAction" : "InvalidAction",
+        missing ? std::string("The request names no Action.")
+                : fmt::format("Virga does not implement the STS action {} yet, only GetCallerIdentity.", action),
+        {}};
+    co_return refuse(request, refusal, request_id);
   }
-  return http::Response::make(
-      200, "text/xml",
-      fmt::format("<GetCallerIdentityResponse xmlns=\"{}\"><GetCallerIdentityResult><Arn>arn:aws:iam::{}:root</Arn>"
-                  "<UserId>{}</UserId><Account>{}</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>{}"
-                  "</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
-                  kNamespace, account_.id, escape(identity.access_key), account_.id, request_id));
+  std::string body;
+  {
+    XmlElement response(body, "GetCallerIdentityResponse", kNamespace);
+    {
+      XmlElement result(response, "GetCallerIdentityResult");
+      result.add("Arn", "arn:aws:iam::" + account_.id + ":root")
+          .add("UserId", identity.access_key)
+          .add("Account", account_.id);
+    }
+    XmlElement metadata(response, "ResponseMetadata");
+    metadata.add("RequestId", request_id);
+  }
+  co_return http::Response::make(200, "text/xml", std::move(body));
 }
 
 }  // namespace virga::dialects::aws

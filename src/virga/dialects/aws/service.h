@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "virga/dialects/aws/refusal.h"
+#include "virga/dialects/aws/sigv4.h"
+#include "virga/http/message.h"
+#include "virga/io/task.h"
+
+namespace virga::dialects::aws {
+
+// One AWS service behind the address that all of them share. One loop.
+class Service {
+ public:
+  virtual ~Service() = default;
+
+  // As the scope of a signature names it: "lambda".
+  virtual std::string_view scope() const = 0;
+  // The caller is proven. `request_id` is a UUID, which the response's field x-amzn-RequestId says already.
+  virtual io::Task<http::Response> answer(const http::Request& request, const Identity& identity,
+                                          std::string request_id) = 0;
+  // A refusal in the form of the service's protocol.
+  virtual http::Response refuse(const http::Request& request, const Refusal& refusal,
+                                const std::string& request_id) const = 0;
+  // How many bytes the body of the request with this head may have.
+  virtual std::size_t body_limit(const http::Request& head) const = 0;
+};
+
+}  // namespace virga::dialects::aws
