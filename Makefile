@@ -1,7 +1,7 @@
 # Each target is one script under tools/; none needs another to have been run before.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test bench lint format fuzz package clean
+.PHONY: help deps build run test crash bench lint format fuzz package clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,13 @@ run: ## build it and start a development server with examples/hello
 
 test: ## unit tests and fuzz targets under sanitizers, then the real program
 	@tools/test
+
+crash: ## the long crash test: 1,000 kills under load; KILLS=N SEED=N to choose
+	@tools/setup build run test
+	@tools/build release virga
+	@tools/test-clients
+	@VIRGA=build/virga PYTHONPATH=tests:tests/e2e build/venv/bin/python3 tests/crash/async_crash_test.py \
+	  --kills $(or $(KILLS),1000) --rate 1000 --minutes 120 $(if $(SEED),--seed $(SEED))
 
 bench: ## measure against programs people know; OPTIONS='--rows NAME' for some
 	@tools/setup build run bench
