@@ -13,6 +13,7 @@
 #include "virga/dialects/virga/phases.h"
 #include "virga/dispatch/limits.h"
 #include "virga/dispatch/refusals.h"
+#include "virga/json/plain.h"
 #include "virga/json/text.h"
 
 namespace virga::dialects::aws {

@@ -1,0 +1,311 @@
+// Asynchronous calls in simulated time, under seeds: crashes, a slow disk that loses what it had not written, functions
+// that fail, refuse, hang and vanish, clocks that jump. A failing seed gives the same run again:
+//
+//   VIRGA_SEED=17 virga_events_test --gtest_filter=Simulation.*
+//   VIRGA_SEEDS=100000 VIRGA_HOURS=4 virga_events_test --gtest_filter=Simulation.*
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <optional>
+#include <random>
+
+#include "virga/base/encoding.h"
+#include "virga/catalog/testing/test_catalog.h"
+#include "virga/dispatch/testing/fake_instances.h"
+#include "virga/events/async_calls.h"
+#include "virga/events/rules.h"
+#include "virga/events/targets/function.h"
+#include "virga/io/task_group.h"
+
+namespace virga::events {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// All that is random in a run comes from here.
+class Chance final : public Random {
+ public:
+  explicit Chance(std::uint64_t seed) : engine_(seed) {}
+  void fill(std::span<std::uint8_t> bytes) override {
+    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(engine_());
+  }
+  std::uint64_t below(std::uint64_t bound) { return engine_() % bound; }
+  bool one_in(std::uint64_t count) { return below(count) == 0; }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+// A clock whose wall jumps now and then; the steady one never does.
+class JumpingClock final : public Clock {
+ public:
+  SteadyTime steady() const override { return SteadyTime(time_); }
+  WallTime wall() const override { return WallTime(seconds(1'700'000'000) + time_ + jump_); }
+  void turn(milliseconds by) { time_ += by; }
+  void jump(milliseconds by) { jump_ += by; }
+
+ private:
+  milliseconds time_{};
+  milliseconds jump_{};
+};
+
+// A disk that takes its time. What was given to it and not written when the power goes is lost from some point on.
+class SlowStore final : public store::LoopStore {
+ public:
+  SlowStore(io::Loop& loop, store::Store& disk, Chance& chance) : loop_(loop), disk_(disk), chance_(chance) {}
+
+  io::Task<Result<>> commit(store::Batch batch) override {
+    auto pending = std::make_shared<Pending>(std::move(batch), loop_);
+    pending_.push_back(pending);
+    return written(std::move(pending));
+  }
+  io::Task<Result<std::optional<std::string>>> get(std::string key) override { return give(disk_.get(key)); }
+  io::Task<Result<std::vector<store::Record>>> scan(store::Range range) override { return give(disk_.scan(range)); }
+
+  // Writes some of what was given, in order.
+  void work() {
+    for (auto count = chance_.below(4); count > 0 && !pending_.empty(); --count) write_one();
+  }
+  void lose_power() {
+    for (auto count = chance_.below(pending_.size() + 1); count > 0; --count) write_one();
+    is_dead_ = true;
+    for (const auto& pending : pending_) pending->done.set();
+    pending_.clear();
+  }
+
+ private:
+  struct Pending {
+    Pending(store::Batch b, io::Loop& loop) : batch(std::move(b)), done(loop) {}
+    store::Batch batch;
+    io::Event done;
+    bool is_written = false;
+  };
+
+  void write_one() {
+    auto pending = pending_.front();
+    pending_.pop_front();
+    pending->is_written = disk_.commit(std::move(pending->batch), store::Durability::Synced).has_value();
+    pending->done.set();
+  }
+  io::Task<Result<>> written(std::shared_ptr<Pending> pending) {
+    if (is_dead_) co_return fail(ErrorCode::Unavailable, "no power");
+    auto waited = co_await pending->done.wait();
+    (void)waited;
+    // Nobody hears of what was written in the moment before the end.
+    if (is_dead_ || !pending->is_written) co_return fail(ErrorCode::Unavailable, "no power");
+    co_return Result<>();
+  }
+  template <typename T>
+  static io::Task<T> give(T value) {
+    co_return value;
+  }
+
+  io::Loop& loop_;
+  store::Store& disk_;
+  Chance& chance_;
+  std::deque<std::shared_ptr<Pending>> pending_;
+  bool is_dead_ = false;
+};
+
+// Functions that do as chance has it. Counts how often each call was begun.
+class MoodyInvoker final : public dispatch::Invoker {
+ public:
+  MoodyInvoker(io::Loop& loop, Chance& chance) : loop_(loop), chance_(chance), over_(loop) {}
+
+  io::Task<Result<model::Outcome>> invoke(catalog::Resolved, model::Invocation invocation) override {
+    if (over_.is_set() || chance_.one_in(refusing ? 2 : 50)) co_return fail(ErrorCode::ResourceExhausted, "throttled");
+    ++begun[invocation.id.text()];
+    running[invocation.id.text()] = true;
+    auto time = milliseconds(chance_.one_in(20) ? chance_.below(60'000) : chance_.below(200));
+    auto ended = co_await over_.wait(io::Deadline::in(loop_, time));
+    running.erase(invocation.id.text());
+    model::Outcome outcome;
+    outcome.payload = invocation.payload;
+    if (ended) {
+      outcome.fault = model::Fault::Exited;  // its instance was ended under it
+    } else if (chance_.one_in(failing ? 2 : 10)) {
+      outcome.fault = model::Fault::Reported;
+    }
+    co_return outcome;
+  }
+  io::Task<void> taken_over(catalog::VersionPointer) override { co_return; }
+  io::Task<void> warm(catalog::VersionPointer, catalog::VersionPointer) override { co_return; }
+  dispatch::InstanceCounts instances() const override { return {}; }
+  dispatch::ProvisionedCounts provisioned(const model::Version&) const override { return {}; }
+  void end_all() { over_.set(); }
+
+  std::map<std::string, std::uint32_t> begun;
+  std::map<std::string, bool> running;
+  bool refusing = false;
+  bool failing = false;
+
+ private:
+  io::Loop& loop_;
+  Chance& chance_;
+  io::Event over_;
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed) : chance_(seed) {
+    for (const auto* name : {"a", "b", "c"}) (void)tests_.create(name);
+    InvokeConfig config;
+    config.on_success = "arn:aws:lambda:us-east-1:000000000000:function:c";
+    VIRGA_ASSERT(
+        tests_.catalog->attach(model::FunctionName("b"), {std::string(kInvokeConfigKind), "$LATEST"}, config.encode()));
+    boot();
+  }
+  ~World() { crash(); }
+
+  void run(hours time) {
+    auto end = clock_.steady() + time;
+    while (clock_.steady() < end) step();
+    // All faults end, and everything has to come to its end.
+    invoker_->refusing = invoker_->failing = false;
+    for (int i = 0; i < 8 * 3600 && (!is_settled() || i < 600); ++i) advance(seconds(1));
+    EXPECT_TRUE(is_settled());
+  }
+
+  // Every acknowledged call has ended, none was begun more often than it may, and nothing but records of ends is left.
+  void check() {
+    for (const auto& [id, count] : invoker_->begun) begun_[id] += count;
+    invoker_->begun.clear();
+    for (const auto& [id, known] : acknowledged_) {
+      auto history = tests_.store.get("events/history/" + bytes_of(id)).value();
+      ASSERT_TRUE(history) << id << " is lost";
+      auto decoded = History::decode(*history).value();
+      bool is_good = decoded.state == CallState::Succeeded;
+      EXPECT_TRUE(is_good || decoded.state == CallState::Failed) << id;
+      EXPECT_LE(decoded.attempts.size(), 3u) << id;
+      EXPECT_LE(begun_[id], 3 + crashes_in_flight_[id]) << id;
+      if (is_good) EXPECT_GE(begun_[id], 1u) << id;
+    }
+    auto waiting = tests_.store.scan({"events/waiting/", "", 10, store::Order::Ascending}).value();
+    EXPECT_TRUE(waiting.empty());
+  }
+
+  std::size_t acknowledged() const { return acknowledged_.size(); }
+  std::uint32_t crashes() const { return crashes_; }
+
+ private:
+  void boot() {
+    registry_ = std::make_unique<metrics::Registry>();
+    store_.emplace(*loop_, tests_.store, chance_);
+    invoker_.emplace(*loop_, chance_);
+    targets_ = {};
+    calls_.emplace(AsyncCalls::Parts{*loop_, *store_, *tests_.catalog, *invoker_, chance_, *registry_, targets_},
+                   AsyncCalls::Options{});
+    function_target_.emplace(FunctionTarget::Parts{*tests_.catalog, *calls_, clock_, chance_});
+    targets_.add(*function_target_);
+    calls_->serve();
+  }
+
+  // As by `kill -9`: nothing is written any more, and nobody hears of anything.
+  void crash() {
+    ++crashes_;
+    store_->lose_power();
+    for (const auto& [id, count] : invoker_->begun) begun_[id] += count;
+    for (const auto& [id, is_running] : invoker_->running) ++crashes_in_flight_[id];
+    // What had been answered and was not on the disk is in flight as well.
+    for (const auto& [id, count] : invoker_->begun) {
+      if (!invoker_->running.contains(id) && !has_ended(id)) ++crashes_in_flight_[id];
+    }
+    calls_->close();
+    invoker_->end_all();
+    dispatch::testing::settle(*loop_);
+    io::run_until_done(*loop_, calls_->stop());
+    dispatch::testing::settle(*loop_);
+    function_target_.reset();
+    calls_.reset();
+    invoker_.reset();
+    store_.reset();
+  }
+
+  void step() {
+    if (chance_.one_in(20)) invoker_->refusing = chance_.one_in(3);
+    if (chance_.one_in(20)) invoker_->failing = chance_.one_in(3);
+    if (chance_.one_in(300)) clock_.jump(seconds(static_cast<std::int64_t>(chance_.below(7200)) - 3600));
+    if (chance_.one_in(100)) {
+      crash();
+      boot();
+    }
+    for (auto count = chance_.below(4); count > 0; --count) callers_.add(call());
+    advance(milliseconds(chance_.one_in(4) ? chance_.below(90'000) : chance_.below(300)));
+  }
+
+  void advance(milliseconds by) {
+    clock_.turn(by);
+    for (int i = 0; i < 3; ++i) {
+      dispatch::testing::settle(*loop_);
+      store_->work();
+    }
+    dispatch::testing::settle(*loop_);
+  }
+
+  io::Task<void> call() {
+    AcceptedCall call;
+    call.function = model::FunctionName(chance_.one_in(2) ? "a" : "b");
+    call.accepted = clock_.wall();
+    call.invocation.id = model::RequestId(make_ordered_uuid(call.accepted, chance_));
+    call.invocation.payload = "{}";
+    auto id = call.invocation.id.text();
+    auto accepted = co_await calls_->accept(std::move(call));
+    if (accepted) acknowledged_[id] = true;
+  }
+
+  bool has_ended(const std::string& id) {
+    auto history = tests_.store.get("events/history/" + bytes_of(id)).value();
+    if (!history) return false;
+    auto state = History::decode(*history).value().state;
+    return state == CallState::Succeeded || state == CallState::Failed;
+  }
+  bool is_settled() { return tests_.store.scan({"events/waiting/", "", 1, store::Order::Ascending}).value().empty(); }
+  static std::string bytes_of(std::string id) {
+    std::erase(id, '-');
+    return from_hex(id).value();
+  }
+
+  Chance chance_;
+  JumpingClock clock_;
+  catalog::testing::TestCatalog tests_;
+  std::unique_ptr<io::Loop> loop_ = io::Loop::create(clock_).value();
+  std::unique_ptr<metrics::Registry> registry_;
+  std::optional<SlowStore> store_;
+  std::optional<MoodyInvoker> invoker_;
+  Targets targets_;
+  std::optional<AsyncCalls> calls_;
+  std::optional<FunctionTarget> function_target_;
+  io::TaskGroup callers_{*loop_};
+  std::map<std::string, bool> acknowledged_;
+  std::map<std::string, std::uint32_t> begun_;
+  std::map<std::string, std::uint32_t> crashes_in_flight_;
+  std::uint32_t crashes_ = 0;
+};
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+TEST(Simulation, NoAcknowledgedCallIsLostOrRunTooOften) {
+  auto first = number_from("VIRGA_SEED", 1);
+  auto count = std::getenv("VIRGA_SEED") != nullptr ? 1 : number_from("VIRGA_SEEDS", 6);
+  std::size_t acknowledged = 0;
+  for (auto seed = first; seed < first + count && !HasFailure(); ++seed) {
+    SCOPED_TRACE("VIRGA_SEED=" + std::to_string(seed));
+    World world(seed);
+    world.run(hours(number_from("VIRGA_HOURS", 2)));
+    world.check();
+    acknowledged += world.acknowledged();
+    EXPECT_GT(world.crashes(), 0u);
+  }
+  EXPECT_GT(acknowledged, count * 10);
+}
+
+}  // namespace
+}  // namespace virga::events
