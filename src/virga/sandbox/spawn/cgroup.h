@@ -29,7 +29,8 @@ class Cgroup {
   virtual ~Cgroup() = default;
   // v2: the folder for CLONE_INTO_CGROUP; -1: the child joins by itself through join_files().
   virtual int clone_target() const = 0;
-  // v1: a process that writes "0" to each of these is in. The kernel judges by who opened them, not by who writes.
+  // v1: a process of one thread that writes "0" to each of these is in. The kernel judges by who opened them, not by who
+  // writes.
   virtual std::span<const os::Descriptor> join_files() const = 0;
   virtual Result<> set_limits(const Limits& limits) = 0;
   // Hardly any CPU time where others want it; until set_limits(). For what is prepared ahead.

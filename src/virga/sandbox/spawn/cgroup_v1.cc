@@ -18,6 +18,10 @@ namespace {
 enum Controller : std::size_t { Memory, Pids, Cpu, CpuAccounting, Freezer, Controllers };
 constexpr std::array<const char*, Controllers> kNames = {"memory", "pids", "cpu", "cpuacct", "freezer"};
 
+// Where a process of one thread joins by writing "0". Through cgroup.procs it could not be told from one of many threads,
+// and would wait some 10 ms for the kernel's readers, with the lock of all groups held.
+constexpr const char* kJoin = "tasks";
+
 // The parent folder of all sandboxes in each hierarchy.
 struct Hierarchies {
   std::vector<std::string> directories;
@@ -45,9 +49,9 @@ class GroupV1 final : public Cgroup {
       }
       group->paths_.push_back(path);
       group->folders_.emplace_back(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-      group->joins_.emplace_back(::openat(group->folders_.back().get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
+      group->joins_.emplace_back(::openat(group->folders_.back().get(), kJoin, O_WRONLY | O_CLOEXEC));
       if (!group->joins_.back().valid()) {
-        auto failure = os::fail_errno("open cgroup.procs in", path);
+        auto failure = os::fail_errno("open tasks in", path);
         group->remove();
         return failure;
       }
