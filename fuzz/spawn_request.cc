@@ -14,6 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // What is accepted keeps its own rules and has one form only.
   if (request->kind == RequestKind::Start && !validate(request->spec)) std::abort();
   if (request->kind == RequestKind::Bind && !validate_binding(request->spec)) std::abort();
+  if (request->kind == RequestKind::Fork && !validate_fork({request->of, request->spec.id, request->spec.limits})) {
+    std::abort();
+  }
   auto again = decode_request(encode(*request));
   if (!again || encode(*again) != encode(*request)) std::abort();
   return 0;

@@ -163,8 +163,19 @@ Helper::~Helper() {
 }
 
 Result<> Helper::start(const Spec& spec, const Channels& channels) {
-  wire::Request request{wire::RequestKind::Start, spec, 0};
   VIRGA_TRY(wire::validate(spec));
+  return send_with(channels, {.kind = wire::RequestKind::Start, .spec = spec});
+}
+
+Result<> Helper::fork(const Fork& fork, const Channels& channels) {
+  VIRGA_TRY(wire::validate_fork(fork));
+  wire::Request request{.kind = wire::RequestKind::Fork, .of = fork.of};
+  request.spec.id = fork.id;
+  request.spec.limits = fork.limits;
+  return send_with(channels, std::move(request));
+}
+
+Result<> Helper::send_with(const Channels& channels, wire::Request request) {
   std::vector<int> descriptors;
   for (auto [bit, fd] : {std::pair(wire::kHasFrames, channels.frames), std::pair(wire::kHasOutput, channels.output),
                          std::pair(wire::kHasErrors, channels.errors), std::pair(wire::kHasInput, channels.input)}) {

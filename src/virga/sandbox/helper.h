@@ -15,6 +15,10 @@
 
 namespace virga::sandbox {
 
+namespace wire {
+struct Request;
+}
+
 // How long each part of a start took. The parts happen one after the other and sum up to `total`, but for the
 // hand-overs between the processes. `namespaces` is 0 when a blank sandbox was waiting.
 struct Phases {
@@ -142,6 +146,9 @@ class Helper {
   Result<> start(const Spec& spec, const Channels& channels);
   // Gives a stem its task. Answered by Bound or BindFailed, or by nothing if the sandbox ended already.
   Result<> bind(const Binding& binding);
+  // Forks a template's program. Answered by Started (namespaces 0; exec: the fork itself) or StartFailed. Forks of one
+  // template are made one after the other. They live on if its program ends, and end with kill() of the template.
+  Result<> fork(const Fork& fork, const Channels& channels);
   // Ends the whole process tree; answered by Ended (or StartFailed). No error and no event if it ended already.
   Result<> kill(std::uint64_t id);
   // The CPU quota goes from limits.init_cpus to limits.cpus.
@@ -165,6 +172,7 @@ class Helper {
  private:
   Helper(os::Descriptor control, pid_t keeper) : control_(std::move(control)), keeper_(keeper) {}
   Result<> send(const std::string& bytes);
+  Result<> send_with(const Channels& channels, wire::Request request);
 
   os::Descriptor control_;  // to the parent
   pid_t keeper_ = -1;

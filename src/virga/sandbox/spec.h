@@ -27,8 +27,9 @@ constexpr std::uint64_t most_tmp_in_memory(const Limits& limits) {
   return limits.memory_bytes / 2;
 }
 
-// A stem starts without a task and gets it once, later, from Helper::bind().
-enum class Stage { Whole, Stem };
+// A stem starts without a task and gets it once, later, from Helper::bind(). A template is whole, and its program can
+// be forked: it finds the socket over which it is asked to as descriptor 4 (docs/forks.md).
+enum class Stage { Whole, Stem, Template };
 
 // Everything about one sandbox but its descriptors. A value; any thread.
 //
@@ -49,6 +50,7 @@ struct Spec {
   Limits limits;
   Network network = Network::Loopback;
   bool runtime_api_listener = false;  // listen on 127.0.0.1:9001 inside, and hand the listener out in Started
+  // A template has no output folder. It needs root's help, cgroups and Linux 6.12 (Landlock that fences signals).
   // A stem has no code, layers, output folder or listener, its network is Loopback, and of its limits only `open_files`
   // and `processes` hold, and `memory_bytes` as what /proc/meminfo shows: it runs only what Virga itself brings. With
   // `tmp_bytes` above most_tmp_in_memory() its /tmp is a disk of that size, which it keeps.
@@ -63,6 +65,14 @@ struct Binding {
   Limits limits;                               // `open_files` and `processes` at most those of the stem; where
                                                // its /tmp is a disk, `tmp_bytes` as the stem's
   Network network = Network::Loopback;         // or Egress; what a stem opened before it was bound cannot be closed
+};
+
+// A copy of a template's running program, with a /tmp, /dev/shm and cgroups of its own: a sandbox like any other for
+// whom it is named to. What it shares with the template and its siblings is in docs/forks.md.
+struct Fork {
+  std::uint64_t of = 0;  // a template that runs
+  std::uint64_t id = 0;  // as in Spec
+  Limits limits;         // `open_files` and `tmp_bytes` at most those of the template
 };
 
 // What the process finds as its first descriptors. Borrowed for the call; the sandbox gets duplicates.

@@ -1,6 +1,7 @@
 #include "virga/sandbox/internal/landlock.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,8 +52,10 @@ Result<os::Descriptor> make_rules(int abi, const Handled& handled) {
   return rules;
 }
 
-Result<> allow(const os::Descriptor& rules, const Handled& handled, const char* path, std::uint64_t rights) {
-  os::Descriptor parent(::open(path, O_PATH | O_CLOEXEC));
+namespace {
+
+Result<> add_rule(const os::Descriptor& parent, const os::Descriptor& rules, const Handled& handled, const char* path,
+                  std::uint64_t rights) {
   if (!parent.valid()) {
     if (errno == ENOENT || errno == ENOTDIR) return {};
     return os::fail_errno("open", path);
@@ -66,6 +69,22 @@ Result<> allow(const os::Descriptor& rules, const Handled& handled, const char* 
     return os::fail_errno("landlock_add_rule", path);
   }
   return {};
+}
+
+}  // namespace
+
+Result<> allow(const os::Descriptor& rules, const Handled& handled, const char* path, std::uint64_t rights) {
+  os::Descriptor parent(::open(path, O_PATH | O_CLOEXEC));
+  return add_rule(parent, rules, handled, path, rights);
+}
+
+Result<> allow_in(const os::Descriptor& root, const os::Descriptor& rules, const Handled& handled, const char* path,
+                  std::uint64_t rights) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT;
+  os::Descriptor parent(static_cast<int>(::syscall(SYS_openat2, root.get(), path, &how, sizeof(how))));
+  return add_rule(parent, rules, handled, path, rights);
 }
 
 bool enforce(const os::Descriptor& rules) {

@@ -38,6 +38,9 @@ Handled handled_by(int abi);
 Result<os::Descriptor> make_rules(int abi, const Handled& handled);
 // Allows `rights` on a file, or on a folder and below. A path that is not there needs no rule: no error.
 Result<> allow(const os::Descriptor& rules, const Handled& handled, const char* path, std::uint64_t rights);
+// The same; `path` is read as it would be by a process whose root is this folder.
+Result<> allow_in(const os::Descriptor& root, const os::Descriptor& rules, const Handled& handled, const char* path,
+                  std::uint64_t rights);
 // From here on this thread and its children keep to the rules. False: errno tells why. Allocates nothing.
 bool enforce(const os::Descriptor& rules);
 

@@ -11,6 +11,7 @@ constexpr std::uint32_t kMagic = 0x31475256;  // "VRG1"
 constexpr std::uint32_t kAllChannels = kHasFrames | kHasOutput | kHasErrors | kHasInput;
 constexpr std::uint32_t kListener = 1;
 constexpr std::uint32_t kStem = 2;
+constexpr std::uint32_t kTemplate = 4;
 
 std::unexpected<Error> refuse(std::string message) {
   return fail(ErrorCode::InvalidArgument, std::move(message));
@@ -115,7 +116,8 @@ void put_start(Writer& writer, const Request& request) {
   const Spec& spec = request.spec;
   writer.put(request.channels);
   writer.put(static_cast<std::uint32_t>(spec.network));
-  writer.put((spec.runtime_api_listener ? kListener : 0) | (spec.stage == Stage::Stem ? kStem : 0));
+  writer.put((spec.runtime_api_listener ? kListener : 0) | (spec.stage == Stage::Stem ? kStem : 0) |
+             (spec.stage == Stage::Template ? kTemplate : 0));
   put_limits(writer, spec.limits);
   writer.put(spec.code_directory);
   writer.put(spec.runtime_directory);
@@ -130,12 +132,12 @@ Result<> get_start(Reader& reader, Request& request) {
   auto network = reader.get<std::uint32_t>();
   auto flags = reader.get<std::uint32_t>();
   if (request.channels > kAllChannels || network > static_cast<std::uint32_t>(Network::Egress) ||
-      flags > (kListener | kStem)) {
+      flags > (kListener | kTemplate) || (flags & (kStem | kTemplate)) == (kStem | kTemplate)) {
     return refuse("a request has unknown flags");
   }
   spec.network = static_cast<Network>(network);
   spec.runtime_api_listener = (flags & kListener) != 0;
-  spec.stage = (flags & kStem) != 0 ? Stage::Stem : Stage::Whole;
+  spec.stage = (flags & kStem) != 0 ? Stage::Stem : (flags & kTemplate) != 0 ? Stage::Template : Stage::Whole;
   get_limits(reader, spec.limits);
   spec.code_directory = reader.text(kMaxPathBytes);
   spec.runtime_directory = reader.text(kMaxPathBytes);
@@ -164,6 +166,20 @@ Result<> get_binding(Reader& reader, Spec& spec) {
   return {};
 }
 
+void put_fork(Writer& writer, const Request& request) {
+  writer.put(request.of);
+  writer.put(request.channels);
+  put_limits(writer, request.spec.limits);
+}
+
+Result<> get_fork(Reader& reader, Request& request) {
+  request.of = reader.get<std::uint64_t>();
+  request.channels = reader.get<std::uint32_t>();
+  if (request.channels > kAllChannels) return refuse("a request has unknown flags");
+  get_limits(reader, request.spec.limits);
+  return {};
+}
+
 }  // namespace
 
 Result<> validate(const Spec& spec) {
@@ -186,6 +202,9 @@ Result<> validate(const Spec& spec) {
     return refuse("a runtime API listener needs the loopback network");
   }
   if (spec.stage == Stage::Stem) VIRGA_TRY(check_stem(spec));
+  if (spec.stage == Stage::Template && !spec.output_directory.empty()) {
+    return refuse("a template has no output folder");
+  }
   return {};
 }
 
@@ -195,6 +214,12 @@ Result<> validate_binding(const Spec& spec) {
   return {};
 }
 
+Result<> validate_fork(const Fork& fork) {
+  if (fork.id == 0 || fork.of == 0) return refuse("a sandbox's id must not be 0");
+  if (fork.id == fork.of) return refuse("a fork has an id of its own, not its template's");
+  return check_limits(fork.limits);
+}
+
 std::string encode(const Request& request) {
   Writer writer;
   writer.put(kMagic);
@@ -202,6 +227,7 @@ std::string encode(const Request& request) {
   writer.put(request.spec.id);
   if (request.kind == RequestKind::Start) put_start(writer, request);
   if (request.kind == RequestKind::Bind) put_binding(writer, request.spec);
+  if (request.kind == RequestKind::Fork) put_fork(writer, request);
   return writer.take();
 }
 
@@ -211,19 +237,22 @@ Result<Request> decode_request(std::string_view bytes) {
   Request request;
   if (reader.get<std::uint32_t>() != kMagic) return refuse("a request does not begin with its mark");
   auto kind = reader.get<std::uint32_t>();
-  if (kind < static_cast<std::uint32_t>(RequestKind::Start) || kind > static_cast<std::uint32_t>(RequestKind::Bind)) {
+  if (kind < static_cast<std::uint32_t>(RequestKind::Start) || kind > static_cast<std::uint32_t>(RequestKind::Fork)) {
     return refuse("a request's kind is unknown");
   }
   request.kind = static_cast<RequestKind>(kind);
   request.spec.id = reader.get<std::uint64_t>();
   if (request.kind == RequestKind::Start) VIRGA_TRY(get_start(reader, request));
   if (request.kind == RequestKind::Bind) VIRGA_TRY(get_binding(reader, request.spec));
+  if (request.kind == RequestKind::Fork) VIRGA_TRY(get_fork(reader, request));
   if (!reader.ok()) return refuse("a request was cut short");
   if (!reader.at_end()) return refuse("a request has bytes after its end");
   if (request.kind == RequestKind::Start) {
     VIRGA_TRY(validate(request.spec));
   } else if (request.kind == RequestKind::Bind) {
     VIRGA_TRY(validate_binding(request.spec));
+  } else if (request.kind == RequestKind::Fork) {
+    VIRGA_TRY(validate_fork({request.of, request.spec.id, request.spec.limits}));
   } else if (request.spec.id == 0) {
     return refuse("a sandbox's id must not be 0");
   }

@@ -18,13 +18,13 @@ inline constexpr std::size_t kMaxArguments = 512;
 inline constexpr std::size_t kMaxVariables = 2048;
 inline constexpr std::size_t kMaxLayers = 5;
 
-enum class RequestKind : std::uint32_t { Start = 1, Kill, EndInit, Freeze, Thaw, Query, Bind };
+enum class RequestKind : std::uint32_t { Start = 1, Kill, EndInit, Freeze, Thaw, Query, Bind, Fork };
 
 // The only word of the daemon's other conversation, with the keeper: start a helper (again). The answer is a
 // HelperStarted with the daemon's end of the helper's socket, or an Unable.
 inline constexpr std::string_view kStartHelper{"VRGA", 4};
 
-// Which descriptors come with a Start, in this order.
+// Which descriptors come with a Start or a Fork, in this order.
 inline constexpr std::uint32_t kHasFrames = 1;
 inline constexpr std::uint32_t kHasOutput = 2;
 inline constexpr std::uint32_t kHasErrors = 4;
@@ -32,8 +32,9 @@ inline constexpr std::uint32_t kHasInput = 8;
 
 struct Request {
   RequestKind kind = RequestKind::Start;
-  Spec spec;                   // of a Bind: what Binding has; of every other kind but Start: only spec.id
-  std::uint32_t channels = 0;  // kHas... bits; only for Start
+  Spec spec;  // of a Bind: what Binding has; of a Fork: id and limits; of the others but Start: only id
+  std::uint32_t channels = 0;  // kHas... bits; only for Start and Fork
+  std::uint64_t of = 0;        // the template of a Fork
 };
 
 // What the helper would refuse: checked by the daemon for the message, and again by decode() because the helper trusts
@@ -41,6 +42,7 @@ struct Request {
 Result<> validate(const Spec& spec);
 
 Result<> validate_binding(const Spec& spec);
+Result<> validate_fork(const Fork& fork);
 
 std::string encode(const Request& request);
 // A pure function over hostile bytes: every length is checked, nothing may follow the last field.

@@ -188,6 +188,59 @@ TEST(SandboxRequest, RefusesABindingThatAStemCannotTake) {
   }
 }
 
+Request full_fork() {
+  Request request{.kind = RequestKind::Fork, .channels = kHasFrames | kHasOutput | kHasErrors, .of = 7};
+  request.spec.id = 8;
+  request.spec.limits = {
+      .memory_bytes = 256u << 20, .cpus = 0.5, .init_cpus = 1, .open_files = 64, .tmp_bytes = 1 << 20};
+  return request;
+}
+
+TEST(SandboxRequest, AForkComesBackAsItWasSent) {
+  Request sent = full_fork();
+  std::string bytes = encode(sent);
+  auto received = decode_request(bytes);
+  ASSERT_TRUE(received) << received.error().message();
+  EXPECT_EQ(received->kind, RequestKind::Fork);
+  EXPECT_EQ(received->of, 7u);
+  EXPECT_EQ(received->spec.id, 8u);
+  EXPECT_EQ(received->channels, sent.channels);
+  EXPECT_EQ(received->spec.limits.open_files, 64u);
+  EXPECT_EQ(encode(*received), bytes);
+  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_request(bytes.substr(0, size))) << size;
+  EXPECT_FALSE(decode_request(bytes + '\0'));
+}
+
+TEST(SandboxRequest, RefusesAForkThatCannotBe) {
+  struct Bad {
+    const char* name;
+    void (*spoil)(Request&);
+  };
+  const Bad cases[] = {
+      {"id 0", [](Request& request) { request.spec.id = 0; }},
+      {"of 0", [](Request& request) { request.of = 0; }},
+      {"of itself", [](Request& request) { request.of = request.spec.id; }},
+      {"unknown channels", [](Request& request) { request.channels = 16; }},
+      {"too little memory", [](Request& request) { request.spec.limits.memory_bytes = 1; }},
+  };
+  for (const auto& bad : cases) {
+    Request request = full_fork();
+    bad.spoil(request);
+    EXPECT_FALSE(decode_request(encode(request))) << bad.name;
+  }
+}
+
+TEST(SandboxRequest, ATemplateIsWholeButHasNoOutputFolder) {
+  Request request = full_request();
+  request.spec.stage = Stage::Template;
+  EXPECT_FALSE(decode_request(encode(request)));
+  request.spec.output_directory.clear();
+  auto received = decode_request(encode(request));
+  ASSERT_TRUE(received) << received.error().message();
+  EXPECT_EQ(received->spec.stage, Stage::Template);
+  EXPECT_EQ(received->spec.code_directory, request.spec.code_directory);
+}
+
 TEST(SandboxReport, ComesBackAsItWasSent) {
   Phases phases;
   phases.mounts = std::chrono::microseconds(12);

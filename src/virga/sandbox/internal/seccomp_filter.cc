@@ -252,7 +252,7 @@ std::span<const char* const> allowed_syscalls() {
   return kAllowed;
 }
 
-std::vector<sock_filter> build_seccomp_filter(const SyscallNumber& number_of) {
+std::vector<sock_filter> build_seccomp_filter(const SyscallNumber& number_of, std::span<const char* const> more) {
   Program p;
   p.load_architecture();
   p.finish_if_not_equal(kArchitecture, SECCOMP_RET_KILL_PROCESS);
@@ -262,9 +262,11 @@ std::vector<sock_filter> build_seccomp_filter(const SyscallNumber& number_of) {
 
   // Runs of neighbouring numbers are one comparison. These come first: they are what programs call all the time.
   std::vector<std::uint32_t> numbers;
-  for (const char* name : kAllowed) {
-    int number = number_of(name);
-    if (number >= 0) numbers.push_back(static_cast<std::uint32_t>(number));
+  for (auto list : {std::span<const char* const>(kAllowed), more}) {
+    for (const char* name : list) {
+      int number = number_of(name);
+      if (number >= 0) numbers.push_back(static_cast<std::uint32_t>(number));
+    }
   }
   std::sort(numbers.begin(), numbers.end());
   for (std::size_t i = 0; i < numbers.size();) {

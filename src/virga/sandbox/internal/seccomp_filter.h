@@ -22,6 +22,7 @@ std::span<const char* const> allowed_syscalls();
 //   a call newer than this list: ENOSYS, so that libraries fall back;
 //   a call on the list: allowed; some depend on their arguments;
 //   any other: EPERM.
-std::vector<sock_filter> build_seccomp_filter(const SyscallNumber& number_of);
+// `more`: calls allowed beyond the list.
+std::vector<sock_filter> build_seccomp_filter(const SyscallNumber& number_of, std::span<const char* const> more = {});
 
 }  // namespace virga::sandbox

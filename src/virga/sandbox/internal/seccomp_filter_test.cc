@@ -83,7 +83,8 @@ class SeccompFilter : public testing::Test {
                                                              {"io_uring_setup", SYS_io_uring_setup},
                                                              {"sendfile", SYS_sendfile},
                                                              {"execve", SYS_execve},
-                                                             {"prlimit64", SYS_prlimit64}};
+                                                             {"prlimit64", SYS_prlimit64},
+                                                             {"chroot", SYS_chroot}};
     auto found = kNumbers.find(name);
     return found == kNumbers.end() ? -1 : found->second;
   }
@@ -101,6 +102,15 @@ TEST_F(SeccompFilter, AllowsTheListAndRefusesTheRest) {
   EXPECT_EQ(call(SYS_mount), refused(EPERM));
   EXPECT_EQ(call(SYS_ptrace), refused(EPERM));
   EXPECT_EQ(call(SYS_bpf), refused(EPERM));
+}
+
+TEST_F(SeccompFilter, AllowsMoreWhereToldAndNothingElse) {
+  EXPECT_EQ(call(SYS_chroot), refused(EPERM));
+  constexpr const char* kMore[] = {"chroot"};
+  filter_ = build_seccomp_filter(number_of, kMore);
+  EXPECT_EQ(call(SYS_chroot), kAllow);
+  EXPECT_EQ(call(SYS_read), kAllow);
+  EXPECT_EQ(call(SYS_mount), refused(EPERM));
 }
 
 TEST_F(SeccompFilter, EndsCallsOfAnotherArchitecture) {

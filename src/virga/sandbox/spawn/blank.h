@@ -1,15 +1,14 @@
 #pragma once
 
-#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <cstdint>
-#include <span>
 
 #include "virga/base/result.h"
 #include "virga/os/descriptor.h"
 #include "virga/sandbox/spawn/cgroup.h"
 #include "virga/sandbox/spawn/mount.h"
+#include "virga/sandbox/spawn/policy.h"
 
 namespace virga::sandbox::spawn {
 
@@ -23,7 +22,7 @@ namespace virga::sandbox::spawn {
 struct Ground {
   bool is_root = false;
   std::uint32_t owner = 0;  // the daemon's user, to whom what sandboxes write belongs
-  std::span<const sock_filter> filter;
+  const Filters& filters;
   int landlock_abi = 0;
   const os::Descriptor& init;  // the image of virga-init
   const Workshop& workshop;
@@ -39,6 +38,7 @@ inline constexpr std::uint32_t kHasOutputFolder = 128;
 inline constexpr std::uint32_t kHasMeminfo = 256;
 inline constexpr std::uint32_t kHasResolver = 512;
 inline constexpr std::uint32_t kHasTmp = 1024;
+inline constexpr std::uint32_t kHasForkSocket = 2048;  // of a template: its program's end
 
 // An order is this, followed by the request's own bytes; without those, and with the folder for layers, it is the one
 // to prime. What a primed process 2 gets is the same, without trees.
@@ -52,8 +52,8 @@ struct OrderHead {
 struct BlankReport {
   enum Kind : std::int32_t {
     Ready,    // waits for an order
-    Running,  // the program runs; the listener and the sockets for names come along if asked for, and with a stem what
-              // StemHandles has
+    Running,  // the program runs; the listener and the sockets for names come along if asked for, with a stem what
+              // StemHandles has, with a template its root as a tree and a pidfd of its program
     Failed,   // text says why; the process ends
     Primed,   // process 2 waits for its program; what StemHandles has comes along, with a listener and a socket
   };
@@ -62,7 +62,8 @@ struct BlankReport {
   std::int64_t microseconds[4] = {0, 0, 0, 0};  // Ready: [0] set-up; Running: mounts, policy, exec
   char text[400] = {};
 };
-// After Running, one last message comes from virga-init: the program's wait status, an int.
+// After Running, one last message comes from virga-init: the program's wait status, an int. For a template's, see
+// init/door.h.
 
 struct Blank {
   pid_t pid = -1;

@@ -33,20 +33,28 @@ std::string read_control(int directory, const char* file) {
   return text;
 }
 
+std::vector<pid_t> members_of(int directory) {
+  std::vector<pid_t> members;
+  std::string text = read_control(directory, "cgroup.procs");
+  const char* at = text.data();
+  const char* end = at + text.size();
+  while (at < end) {
+    pid_t pid = 0;
+    auto [next, error] = std::from_chars(at, end, pid);
+    if (error == std::errc()) members.push_back(pid);
+    at = next + 1;
+  }
+  return members;
+}
+
 namespace {
 
 // Sends SIGKILL to all members of one group. Only used on leftovers: a running sandbox is ended through its pidfd.
 void kill_members(int directory) {
   if (write_control(directory, "cgroup.kill", "1")) return;
   (void)write_control(directory, "freezer.state", "THAWED");
-  std::string members = read_control(directory, "cgroup.procs");
-  const char* at = members.data();
-  const char* end = at + members.size();
-  while (at < end) {
-    pid_t pid = 0;
-    auto [next, error] = std::from_chars(at, end, pid);
-    if (error == std::errc() && pid > 1) ::kill(pid, SIGKILL);
-    at = next + 1;
+  for (pid_t pid : members_of(directory)) {
+    if (pid > 1) ::kill(pid, SIGKILL);
   }
 }
 

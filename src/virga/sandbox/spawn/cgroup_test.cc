@@ -120,5 +120,45 @@ TEST(Cgroups, EndsAFrozenProcessThatWasLeft) {
   if (groups) (*groups)->remove();
 }
 
+// As a fork does: a process of one thread joins by itself, and all that is in the group is ended.
+TEST(Cgroups, LetsAProcessJoinByItselfAndEndsItsMembers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  auto folder = os::TemporaryDirectory::create();
+  ASSERT_TRUE(folder);
+  auto groups = Cgroups::open(folder->path());
+  if (!groups) GTEST_SKIP() << groups.error().message();
+  auto group = (*groups)->create("fork");
+  ASSERT_TRUE(group) << group.error().message();
+  EXPECT_TRUE((*group)->set_limits({}));
+  (*group)->spare_others();
+  auto joins = (*group)->open_joins();
+  ASSERT_TRUE(joins) << joins.error().message();
+  pid_t joiner = ::fork();
+  if (joiner == 0) {
+    for (const auto& file : *joins) {
+      if (::write(file.get(), "0", 1) != 1) ::_exit(1);
+    }
+    (void)!::fork();  // its children are members as well
+    ::raise(SIGSTOP);
+    ::pause();
+    ::_exit(0);
+  }
+  ::waitpid(joiner, nullptr, WUNTRACED);
+  EXPECT_TRUE((*group)->has(joiner));
+  EXPECT_FALSE((*group)->has(::getpid()));
+  EXPECT_TRUE((*group)->freeze());
+  bool ended = false;
+  for (int round = 0; round < 500 && !(ended = (*group)->end_members()); ++round) ::poll(nullptr, 0, 10);
+  EXPECT_TRUE(ended);
+  int status = 0;
+  EXPECT_EQ(::waitpid(joiner, &status, 0), joiner);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_FALSE((*group)->has(joiner));
+  bool removed = false;
+  for (int round = 0; round < 500 && !(removed = (*group)->remove()); ++round) ::poll(nullptr, 0, 10);
+  EXPECT_TRUE(removed);
+  (*groups)->remove();
+}
+
 }  // namespace
 }  // namespace virga::sandbox::spawn

@@ -1,10 +1,13 @@
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "virga/os/errno.h"
@@ -18,8 +21,8 @@ namespace {
 enum Controller : std::size_t { Memory, Pids, Cpu, CpuAccounting, Freezer, Controllers };
 constexpr std::array<const char*, Controllers> kNames = {"memory", "pids", "cpu", "cpuacct", "freezer"};
 
-// Where a process of one thread joins by writing "0". Through cgroup.procs it could not be told from one of many threads,
-// and would wait some 10 ms for the kernel's readers, with the lock of all groups held.
+// Where a process of one thread joins by writing "0". Through cgroup.procs it could not be told from one of many
+// threads, and would wait some 10 ms for the kernel's readers, with the lock of all groups held.
 constexpr const char* kJoin = "tasks";
 
 // The parent folder of all sandboxes in each hierarchy.
@@ -82,6 +85,7 @@ class GroupV1 final : public Cgroup {
   }
 
   void set_background() override { (void)write_control(folder(Cpu), "cpu.shares", "16"); }
+  void spare_others() override {}  // v1 ends one at a time anyway
 
   Result<> set_cpus(double cpus) override {
     if (cpus <= 0) return write_control(folder(Cpu), "cpu.cfs_quota_us", "-1");
@@ -102,6 +106,39 @@ class GroupV1 final : public Cgroup {
   // which the kernel follows with all others, even in the middle of a fork bomb; no list of pids is read.
   void kill() override {
     if (is_frozen_) (void)thaw();
+  }
+
+  // What is frozen cannot end, nor can its children be elsewhere, so a number that is still listed after it was opened
+  // stands for the process that was listed.
+  bool end_members() override {
+    (void)freeze();
+    std::vector<std::pair<pid_t, os::Descriptor>> listed;
+    for (pid_t pid : members_of(folder(Freezer))) {
+      listed.emplace_back(pid, os::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))));
+    }
+    auto still = members_of(folder(Freezer));
+    for (const auto& [pid, process] : listed) {
+      if (std::find(still.begin(), still.end(), pid) == still.end()) continue;
+      (void)::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+    }
+    (void)thaw();
+    return still.empty();
+  }
+
+  Result<std::vector<os::Descriptor>> open_joins() const override {
+    std::vector<os::Descriptor> joins;
+    for (std::size_t i = 0; i < folders_.size(); ++i) {
+      joins.emplace_back(::openat(folders_[i].get(), kJoin, O_WRONLY | O_CLOEXEC));
+      if (!joins.back().valid()) return os::fail_errno("open tasks in", paths_[i]);
+    }
+    return joins;
+  }
+
+  bool has(pid_t pid) const override {
+    return std::all_of(folders_.begin(), folders_.end(), [&](const os::Descriptor& folder) {
+      auto members = members_of(folder.get());
+      return std::find(members.begin(), members.end(), pid) != members.end();
+    });
   }
 
   CgroupUsage usage() const override {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <optional>
 #include <vector>
 
@@ -39,6 +38,7 @@ class GroupV2 final : public Cgroup {
   }
 
   void set_background() override { (void)write("cpu.weight", "16"); }
+  void spare_others() override { (void)write("memory.oom.group", "0"); }
 
   Result<> set_cpus(double cpus) override {
     if (cpus <= 0) return write("cpu.max", "max");
@@ -49,6 +49,20 @@ class GroupV2 final : public Cgroup {
   Result<> freeze() override { return write("cgroup.freeze", "1"); }
   Result<> thaw() override { return write("cgroup.freeze", "0"); }
   void kill() override { (void)write("cgroup.kill", "1"); }  // also ends frozen processes
+  bool end_members() override {
+    kill();
+    return members_of(folder_.get()).empty();
+  }
+  Result<std::vector<os::Descriptor>> open_joins() const override {
+    std::vector<os::Descriptor> joins;
+    joins.emplace_back(::openat(folder_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
+    if (!joins.back().valid()) return os::fail_errno("open cgroup.procs in", path_);
+    return joins;
+  }
+  bool has(pid_t pid) const override {
+    auto members = members_of(folder_.get());
+    return std::find(members.begin(), members.end(), pid) != members.end();
+  }
 
   CgroupUsage usage() const override {
     CgroupUsage usage;
@@ -100,15 +114,9 @@ Result<> empty_into_leaf(const std::string& own) {
   os::Descriptor source(::open(own.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   os::Descriptor target(::open(leaf.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!source.valid() || !target.valid()) return os::fail_errno("open", leaf);
-  std::string members = read_control(source.get(), "cgroup.procs");
-  const char* at = members.data();
-  const char* end = at + members.size();
-  while (at < end) {
-    pid_t pid = 0;
-    auto [next, error] = std::from_chars(at, end, pid);
+  for (pid_t pid : members_of(source.get())) {
     // A process that is gone by now is no failure.
-    if (error == std::errc()) (void)write_control(target.get(), "cgroup.procs", std::to_string(pid));
-    at = next + 1;
+    (void)write_control(target.get(), "cgroup.procs", std::to_string(pid));
   }
   return {};
 }

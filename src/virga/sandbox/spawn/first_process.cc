@@ -119,6 +119,8 @@ Result<> prepare(const Ground& ground, const Cgroup* cgroup, const os::Descripto
   VIRGA_TRY(enter_root(tree));
   VIRGA_TRY(mount_own_file_systems(ground.workshop, proc));
   VIRGA_TRY(set_loopback(Link::Up));
+  // Of these, only the first process of a template keeps one; before the bounding set is empty.
+  if (const char* step = make_chroot_inheritable()) return os::fail_errno(step);
   // Part of dropping all privileges, done early because it takes a call for each capability.
   if (const char* step = empty_bounding_set()) return os::fail_errno(step);
   ::setsid();
@@ -132,7 +134,7 @@ struct Order {
   std::uint32_t egress_slot = 0;
   // The program's descriptors: input, output, errors, frames; -1: none.
   int channels[4] = {-1, -1, -1, -1};
-  os::Descriptor code, layers, runtime, output, meminfo, resolver, tmp;
+  os::Descriptor code, layers, runtime, output, meminfo, resolver, tmp, fork_socket;
 };
 
 Result<Order> receive_order(int from) {
@@ -172,23 +174,29 @@ Result<Order> receive_order(int from) {
   order.meminfo = take(kHasMeminfo);
   order.resolver = take(kHasResolver);
   order.tmp = take(kHasTmp);
+  order.fork_socket = take(kHasForkSocket);
   return order;
 }
 
-// Answers what is to be handed out: the runtime API's listener, then the two sockets for names.
+// Answers what is to be handed out: the runtime API's listener, then the two sockets for names, then of a template its
+// root without its /tmp, from which those of its forks are made.
 Result<std::vector<os::Descriptor>> furnish(const Order& order) {
   struct Place {
     const os::Descriptor& tree;
     const char* path;
   };
-  for (const auto& [tree, path] :
-       {Place{order.code, "/var/task"}, Place{order.layers, "/opt"}, Place{order.runtime, "/var/runtime"},
-        Place{order.output, "/var/output"}, Place{order.meminfo, "/proc/meminfo"},
-        Place{order.resolver, "/etc/resolv.conf"}, Place{order.tmp, "/tmp"}}) {
+  for (const auto& [tree, path] : {Place{order.code, "/var/task"}, Place{order.layers, "/opt"},
+                                   Place{order.runtime, "/var/runtime"}, Place{order.output, "/var/output"},
+                                   Place{order.meminfo, "/proc/meminfo"}, Place{order.resolver, "/etc/resolv.conf"}}) {
     if (tree.valid()) VIRGA_TRY(attach(tree, path));
   }
-  if (!order.tmp.valid())
-    VIRGA_TRY(mount_tmp(std::min(order.spec.limits.tmp_bytes, most_tmp_in_memory(order.spec.limits))));
+  os::Descriptor root;
+  if (order.spec.stage == Stage::Template) {
+    VIRGA_TRY_ASSIGN(root, clone_own_root());
+  }
+  VIRGA_TRY(order.tmp.valid()
+                ? attach(order.tmp, "/tmp")
+                : mount_tmp(std::min(order.spec.limits.tmp_bytes, most_tmp_in_memory(order.spec.limits))));
   if (order.spec.network == Network::None) VIRGA_TRY(set_loopback(Link::Down));
   std::vector<os::Descriptor> made;
   if (order.spec.runtime_api_listener) {
@@ -201,12 +209,13 @@ Result<std::vector<os::Descriptor>> furnish(const Order& order) {
     made.push_back(std::move(names.datagrams));
     made.push_back(std::move(names.listener));
   }
+  if (root.valid()) made.push_back(std::move(root));
   return made;
 }
 
 // Everything the new process needs, laid out before the vfork: between vfork and exec nothing is allocated.
 struct Launch {
-  const Ground& ground;
+  std::span<const sock_filter> filter;
   const Order& order;
   const os::Descriptor& rules;
   std::vector<char*> arguments;
@@ -231,6 +240,15 @@ const char* take_channels(const Order& order) {
   return nullptr;
 }
 
+// 0 to 3, and of a template 4.
+const char* keep_first_descriptors(const Order& order) {
+  constexpr int kForkSocket = 4;
+  int fork_socket = order.fork_socket.get();
+  if (fork_socket == kForkSocket && ::fcntl(fork_socket, F_SETFD, 0) != 0) return "fcntl";
+  if (fork_socket > kForkSocket && ::dup2(fork_socket, kForkSocket) < 0) return "dup2";
+  return ::close_range(fork_socket >= 0 ? kForkSocket + 1 : kForkSocket, ~0u, 0) == 0 ? nullptr : "close_range";
+}
+
 const char* become_program(Launch& launch) {
   const Order& order = launch.order;
   ::setsid();
@@ -241,8 +259,8 @@ const char* become_program(Launch& launch) {
   if (const char* step = set_process_limits(order.spec, order.has_cgroups)) return step;
   if (const char* step = drop_privileges()) return step;
   if (const char* step = enforce_landlock(launch.rules)) return step;
-  if (::close_range(4, ~0u, 0) != 0) return "close_range";
-  if (const char* step = install_seccomp(launch.ground.filter)) return step;
+  if (const char* step = keep_first_descriptors(order)) return step;
+  if (const char* step = install_seccomp(launch.filter)) return step;
   launch.exec_begin = Clock::now();
   ::execve(launch.arguments.front(), launch.arguments.data(), launch.environment.data());
   return "start";
@@ -256,14 +274,25 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return list;
 }
 
+int run_launch(void* given) {
+  Launch& launch = *static_cast<Launch*>(given);
+  launch.failed_step = become_program(launch);
+  launch.failure = errno;
+  ::_exit(127);
+}
+
+// vfork, but that the program of a template goes on sharing root and working folder with this process.
+pid_t vfork_sharing_root(Launch& launch) {
+  constexpr std::size_t kStack = 256 << 10;
+  std::vector<char> stack(kStack);
+  return ::clone(run_launch, stack.data() + kStack, CLONE_VM | CLONE_VFORK | CLONE_FS | SIGCHLD, &launch);
+}
+
 Result<> start_program(Launch& launch) {
   // The child shares `launch`, so that the step that failed can be told; a fork would also copy the page tables.
-  pid_t program = ::vfork();  // NOLINT(bugprone-unsafe-functions)
-  if (program == 0) {
-    launch.failed_step = become_program(launch);
-    launch.failure = errno;
-    ::_exit(127);
-  }
+  bool is_template = launch.order.spec.stage == Stage::Template;
+  pid_t program = is_template ? vfork_sharing_root(launch) : ::vfork();  // NOLINT(bugprone-unsafe-functions)
+  if (program == 0) run_launch(&launch);
   if (program < 0) return os::fail_errno("vfork");
   launch.program = program;
   if (launch.failed_step != nullptr) {
@@ -297,7 +326,7 @@ Result<std::vector<int>> open_handles(pid_t program) {
   if (failed == nullptr) failed = drop_privileges();
   if (failed == nullptr) failed = enforce_landlock(rules);
   if (failed == nullptr) failed = prepare();
-  if (failed == nullptr) failed = install_seccomp(ground.filter);
+  if (failed == nullptr) failed = install_seccomp(ground.filters.everybody);
   if (failed != nullptr) fail_and_end(os::errno_error(failed));
   auto program = receive_order(kSocket);
   if (!program) fail_and_end(program.error());
@@ -316,14 +345,21 @@ Result<std::vector<int>> open_handles(pid_t program) {
   fail_and_end(os::errno_error(failed, program->spec.arguments.front()));
 }
 
-// Process 1 from here on: virga-init, as powerless as the program it watches.
-[[noreturn]] void become_init(const Ground& ground, int init) {
+// Process 1 from here on: virga-init, as powerless as the program it watches, unless it keeps the door of a template.
+[[noreturn]] void become_init(const Ground& ground, int init, Stage stage) {
   char* const arguments[] = {const_cast<char*>("virga-init"), nullptr};
   char* const environment[] = {nullptr};
   ::dup2(kSocket, 3);
   ::close_range(4, static_cast<unsigned>(init) - 1, 0);
   ::close_range(static_cast<unsigned>(init) + 1, ~0u, 0);
-  bool ready = drop_privileges() == nullptr && install_seccomp(ground.filter) == nullptr;
+  bool ready = false;
+  if (stage == Stage::Template) {
+    // The lowest free number is 4, where virga-init looks for its own root.
+    ready = ::open("/", O_PATH | O_DIRECTORY) == 4 && keep_only_chroot() == nullptr &&
+            install_seccomp(ground.filters.of_door) == nullptr;
+  } else {
+    ready = drop_privileges() == nullptr && install_seccomp(ground.filters.everybody) == nullptr;
+  }
   if (ready) ::syscall(SYS_execveat, init, "", arguments, environment, AT_EMPTY_PATH);
   ::_exit(125);  // the helper sees a sandbox that ends without a status
 }
@@ -345,7 +381,7 @@ Result<std::vector<int>> open_handles(pid_t program) {
   BlankReport primed;
   primed.kind = BlankReport::Primed;
   report(primed, *handles);
-  become_init(ground, init);
+  become_init(ground, init, Stage::Stem);
 }
 
 }  // namespace
@@ -381,7 +417,9 @@ Result<std::vector<int>> open_handles(pid_t program) {
     rules = std::move(*allowed);
   }
   if (order->is_to_prime) prime(ground, *order, rules, *init);
-  Launch launch{ground, *order, rules, pointers(order->spec.arguments), pointers(order->spec.environment)};
+  bool is_template = order->spec.stage == Stage::Template;
+  Launch launch{is_template ? ground.filters.of_template : ground.filters.everybody, *order, rules,
+                pointers(order->spec.arguments), pointers(order->spec.environment)};
   if (auto started = start_program(launch); !started) fail_and_end(started.error());
   running.microseconds[1] = std::chrono::duration_cast<std::chrono::microseconds>(launch.exec_begin - begin).count();
   running.microseconds[2] = microseconds_since(launch.exec_begin);
@@ -392,8 +430,9 @@ Result<std::vector<int>> open_handles(pid_t program) {
     if (!handles) fail_and_end(handles.error());
     passed = std::move(*handles);
   }
+  if (is_template) passed.push_back(static_cast<int>(::syscall(SYS_pidfd_open, launch.program, 0)));
   report(running, passed);
-  become_init(ground, *init);
+  become_init(ground, *init, order->spec.stage);
 }
 
 }  // namespace virga::sandbox::spawn

@@ -155,8 +155,8 @@ Result<> help(const Arguments& arguments, const Roots& given, os::Descriptor dae
   VIRGA_TRY_ASSIGN(auto workshop, Workshop::create(kWorkshop));
   // Nobody may read the image, so a process that runs it cannot be traced from its first instruction on.
   VIRGA_TRY_ASSIGN(auto init, sealed_image("virga-init", embedded_init(), 0111));
-  auto filter = make_seccomp_filter();
-  Ground ground{arguments.is_root, arguments.owner, filter, landlock_abi(), init, workshop, roots};
+  auto filters = make_seccomp_filters();
+  Ground ground{arguments.is_root, arguments.owner, filters, landlock_abi(), init, workshop, roots};
   auto settings = arguments.settings;
   if (!disks && arguments.is_root) settings.notice = disks.error().message();
   Spawner spawner(std::move(daemon), ground, workshop, cgroups ? cgroups->get() : nullptr, disks ? &*disks : nullptr,

@@ -135,20 +135,40 @@ Result<> mount_own_file_systems(const Workshop& workshop, const os::Descriptor& 
   for (const auto& path : workshop.hidden_files()) VIRGA_TRY(hide(kHidingFile, path));
   for (const auto& path : workshop.hidden_folders()) VIRGA_TRY(hide(kHidingFolder, path));
 
-  VIRGA_TRY_ASSIGN(auto shared, NewFileSystem("tmpfs")
-                                    .set("size", "16m")
-                                    .set("nr_inodes", "4096")
-                                    .set("mode", "1777")
-                                    .mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  VIRGA_TRY_ASSIGN(auto shared, make_shared_memory());
   return attach(shared, "/dev/shm");
 }
 
+namespace {
+
+NewFileSystem new_tmpfs(const char* size, const char* inodes, std::optional<std::uint32_t> owner) {
+  NewFileSystem made("tmpfs");
+  made.set("size", size).set("nr_inodes", inodes).set("mode", "1777");
+  if (owner) {
+    std::string id = std::to_string(*owner);
+    made.set("uid", id.c_str()).set("gid", id.c_str());
+  }
+  return made;
+}
+
+}  // namespace
+
+Result<os::Descriptor> make_shared_memory(std::optional<std::uint32_t> owner) {
+  return new_tmpfs("16m", "4096", owner).mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+Result<os::Descriptor> make_tmp(std::uint64_t bytes, std::optional<std::uint32_t> owner) {
+  return new_tmpfs(std::to_string(bytes).c_str(), "16384", owner).mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+}
+
+Result<os::Descriptor> clone_own_root() {
+  os::Descriptor tree(::open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+  if (!tree.valid()) return os::fail_errno("open_tree", "/");
+  return tree;
+}
+
 Result<> mount_tmp(std::uint64_t bytes) {
-  VIRGA_TRY_ASSIGN(auto tmp, NewFileSystem("tmpfs")
-                                 .set("size", std::to_string(bytes).c_str())
-                                 .set("nr_inodes", "16384")
-                                 .set("mode", "1777")
-                                 .mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  VIRGA_TRY_ASSIGN(auto tmp, make_tmp(bytes));
   return attach(tmp, "/tmp");
 }
 

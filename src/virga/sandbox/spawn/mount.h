@@ -82,6 +82,10 @@ Result<std::optional<LentFolder>> lend_folder(const std::string& path, os::Descr
 // Gives everything below that still belongs to the sandbox to the owner. After the sandbox's last process has ended.
 void take_back(const LentFolder& lent);
 
+// What goes over /tmp and /dev/shm, mounted nowhere yet. `owner`: whose it is; nullopt: the caller's.
+Result<os::Descriptor> make_tmp(std::uint64_t bytes, std::optional<std::uint32_t> owner = {});
+Result<os::Descriptor> make_shared_memory(std::optional<std::uint32_t> owner = {});
+
 // ---- The sandbox's side: called by its first process.
 
 // Makes `tree` the root; what was the root is gone.
@@ -90,6 +94,8 @@ Result<> enter_root(const os::Descriptor& tree);
 Result<os::Descriptor> make_proc();
 // Mounts it, with everything hidden that is not about the sandbox, and /dev/shm.
 Result<> mount_own_file_systems(const Workshop& workshop, const os::Descriptor& proc);
+// Its root as it is, in a tree of its own.
+Result<os::Descriptor> clone_own_root();
 Result<> mount_tmp(std::uint64_t bytes);
 Result<> resize_tmp(std::uint64_t bytes);
 Result<> attach(const os::Descriptor& tree, const char* path);

@@ -10,9 +10,15 @@
 
 namespace virga::sandbox::spawn {
 
-std::vector<sock_filter> make_seccomp_filter() {
-  return build_seccomp_filter(
-      [](std::string_view name) { return ::seccomp_syscall_resolve_name(std::string(name).c_str()); });
+Filters make_seccomp_filters() {
+  auto build = [](std::span<const char* const> more) {
+    return build_seccomp_filter(
+        [](std::string_view name) { return ::seccomp_syscall_resolve_name(std::string(name).c_str()); }, more);
+  };
+  // A fork enters the rules that the helper made for it; it can make none.
+  constexpr const char* kOfTemplate[] = {"landlock_restrict_self"};
+  constexpr const char* kOfDoor[] = {"chroot"};
+  return {build({}), build(kOfTemplate), build(kOfDoor)};
 }
 
 const char* install_seccomp(std::span<const sock_filter> filter) {

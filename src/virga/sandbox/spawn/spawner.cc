@@ -25,33 +25,10 @@ constexpr std::size_t kLookAhead = 16;      // requests among which one that can
 constexpr int kIdleBeforeRefill = 1;        // milliseconds without an event before a blank is made ahead of need
 constexpr int kRemoveAgainAfter = 10;       // milliseconds
 constexpr std::size_t kStemHandles = 3;     // descriptors that come with a stem
-
-// What epoll hands back: the sandbox's serial, which begins at 1, and which of its descriptors it was.
-constexpr std::uint64_t kDaemonKey = 0;
+constexpr const char* kIdIsTaken = "a sandbox with this id runs";
+constexpr std::uint64_t kDaemonKey = 0;  // serials begin at 1
 constexpr std::uint64_t kDisksKey = 1;
-enum class Which : std::uint64_t { Socket, Process, Program };
-constexpr std::uint64_t kWhiches = 3;
-constexpr std::uint64_t key_of(std::uint64_t serial, Which which) {
-  return serial * kWhiches + static_cast<std::uint64_t>(which);
-}
-
-Result<> watch(const os::Descriptor& epoll, int descriptor, std::uint64_t key) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = key;
-  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) return os::fail_errno("epoll_ctl");
-  return {};
-}
-
-// Before a descriptor is closed: a child that is being made may still hold a copy, and while one is left its events go
-// on, as fast as they are asked for.
-void forget(const os::Descriptor& epoll, const os::Descriptor& watched) {
-  if (watched.valid()) (void)::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, watched.get(), nullptr);
-}
-
-void send_kill(const os::Descriptor& process) {
-  (void)::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-}
+constexpr int kMostReportsAtOnce = 64;  // of one sandbox in one round
 
 }  // namespace
 
@@ -62,7 +39,19 @@ Spawner::Spawner(os::Descriptor daemon, const Ground& ground, Workshop& workshop
       workshop_(workshop),
       cgroups_(cgroups),
       disks_(disks),
-      settings_(std::move(settings)) {}
+      settings_(std::move(settings)),
+      forks_({.epoll = epoll_,
+              .ground = ground,
+              .workshop = workshop,
+              .cgroups = cgroups,
+              .disks = disks,
+              .next_serial = next_serial_,
+              .tell = [this](const wire::Report& report) { send(report); },
+              .close_template =
+                  [this](std::uint64_t serial) {
+                    auto found = sandboxes_.find(serial);
+                    if (found != sandboxes_.end()) end_first_process(*found->second);
+                  }}) {}
 
 Result<> Spawner::prepare() {
   epoll_ = os::Descriptor(::epoll_create1(EPOLL_CLOEXEC));
@@ -95,20 +84,26 @@ void Spawner::run() {
         if ((events[i].events & ~EPOLLOUT) != 0) read_requests();
         continue;
       }
+      auto which = static_cast<Which>(key % kWhiches);
+      if (which >= Which::ForkSocket) {
+        forks_.on_event(key / kWhiches, which);
+        continue;
+      }
       auto found = sandboxes_.find(key / kWhiches);
       if (found == sandboxes_.end()) continue;  // ended earlier in this round
-      switch (static_cast<Which>(key % kWhiches)) {
+      switch (which) {
         case Which::Process:
           finish(key / kWhiches);
           break;
         case Which::Program:
           read_program(*found->second);
           break;
-        case Which::Socket:
+        default:
           read_reports(*found->second);
       }
     }
     serve_pending();
+    forks_.serve();
   }
   shut_down();
 }
@@ -117,8 +112,10 @@ int Spawner::housekeep() {
   std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
   bool has_children = disks_ != nullptr && disks_->housekeep();
   if (auto notice = disks_ != nullptr ? disks_->take_notice() : std::nullopt) send(Notice{std::move(*notice)});
+  int forks_wait = forks_.housekeep();
   if (wants_blank() || wants_primed() || wants_disk()) return kIdleBeforeRefill;
-  return to_remove_.empty() && !has_children ? -1 : kRemoveAgainAfter;
+  if (!to_remove_.empty() || has_children) return kRemoveAgainAfter;
+  return forks_wait;
 }
 
 // Ahead of need, and never at the expense of a start under way.
@@ -174,12 +171,20 @@ void Spawner::handle(wire::Request request, std::string bytes, std::vector<os::D
     if (descriptors.size() != static_cast<std::size_t>(std::popcount(request.channels))) {
       return refuse(ErrorCode::InvalidArgument, "a start came without its descriptors");
     }
-    if (serials_.contains(id)) return refuse(ErrorCode::AlreadyExists, "a sandbox with this id runs");
+    if (serials_.contains(id) || forks_.has(id)) return refuse(ErrorCode::AlreadyExists, kIdIsTaken);
+    if (request.spec.stage == Stage::Template) {
+      if (auto available = forks_.available(); !available) return send(StartFailed{id, available.error()});
+    }
     if (pending_.size() >= kMostPending) return refuse(ErrorCode::ResourceExhausted, "too many starts are waiting");
     pending_.push_back({std::move(request), std::move(bytes), std::move(descriptors), Clock::now()});
     serve_pending();
     return;
   }
+  if (request.kind == wire::RequestKind::Fork) {
+    if (!serials_.contains(id) && !forks_.has(id)) return forks_.fork(std::move(request), std::move(descriptors));
+    return send(StartFailed{id, Error(ErrorCode::AlreadyExists, kIdIsTaken)});
+  }
+  if (forks_.has(id)) return forks_.obey(request);
   if (request.kind == wire::RequestKind::Kill) return kill(id);
   if (request.kind == wire::RequestKind::Bind) return bind(request.spec);
   Sandbox* sandbox = find(id);
@@ -215,8 +220,13 @@ void Spawner::kill(std::uint64_t id) {
 void Spawner::end(Sandbox& sandbox) {
   sandbox.killed = true;
   // What thaws then runs nothing more.
-  send_kill(sandbox.blank.process);
+  end_first_process(sandbox);
   if (sandbox.cgroup != nullptr) sandbox.cgroup->kill();
+  forks_.let_end(sandbox.serial, /*by_kill=*/true);
+}
+
+void Spawner::end_first_process(Sandbox& sandbox) {
+  (void)::syscall(SYS_pidfd_send_signal, sandbox.blank.process.get(), SIGKILL, nullptr, 0);
 }
 
 // ---- Blanks.
@@ -289,13 +299,14 @@ Result<> Spawner::watch_program(Sandbox& sandbox) {
 void Spawner::read_reports(Sandbox& sandbox) {
   // What init says about a program's end comes after the program's beginning.
   read_program(sandbox);
-  while (sandbox.blank.socket.valid()) {
+  for (int count = 0; count < kMostReportsAtOnce && sandbox.blank.socket.valid(); ++count) {
     char buffer[sizeof(BlankReport) + 1];
     auto message = os::receive_message(sandbox.blank.socket, buffer);
     if (!message && message.error().code() == ErrorCode::Unavailable) return;
     if (!message || message->size == 0) {
       forget(epoll_, sandbox.blank.socket);
       sandbox.blank.socket.reset();  // its end is told by the pidfd
+      forks_.let_end(sandbox.serial, /*by_kill=*/false);
       return;
     }
     if (message->size == sizeof(BlankReport)) {
@@ -305,7 +316,15 @@ void Spawner::read_reports(Sandbox& sandbox) {
     } else if (message->size == sizeof(int) && sandbox.state == State::Running) {
       int status = 0;
       std::memcpy(&status, buffer, sizeof(status));
-      sandbox.status = status;
+      on_status(sandbox, status);
+    } else if (message->size == sizeof(DoorAnswer)) {
+      DoorAnswer answer{};
+      std::memcpy(&answer, buffer, sizeof(answer));
+      forks_.on_door(sandbox.serial, answer);
+    } else if (message->size == sizeof(DoorReaped)) {
+      DoorReaped reaped{};
+      std::memcpy(&reaped, buffer, sizeof(reaped));
+      forks_.on_reaped(sandbox.serial, reaped);
     }
   }
 }
@@ -324,6 +343,12 @@ void Spawner::on_report(Sandbox& sandbox, const BlankReport& report, std::vector
       sandbox.phases.mounts += spent(0);
       sandbox.phases.policy = spent(1);
       sandbox.phases.exec = spent(2);
+      if (sandbox.stage == Stage::Template) {
+        if (auto added = add_template(sandbox, descriptors); !added) {
+          sandbox.failure = added.error();
+          return end(sandbox);
+        }
+      }
       if (sandbox.stage == Stage::Stem && descriptors.size() == kStemHandles) {
         sandbox.stem = {std::move(descriptors[0]), std::move(descriptors[1]), std::move(descriptors[2])};
       } else {
@@ -363,6 +388,7 @@ void Spawner::finish(std::uint64_t serial) {
   read_reports(sandbox);
   siginfo_t info{};
   (void)::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(sandbox.blank.process.get()), &info, WEXITED);
+  forks_.on_template_end(serial);
   if (sandbox.egress) egress_->disconnect(*sandbox.egress);
   if (sandbox.lent) take_back(*sandbox.lent);  // before the daemon hears of the end
   if (sandbox.tmp.valid()) disks_->end(std::move(sandbox.tmp));
@@ -434,6 +460,7 @@ void Spawner::flush() {
   while (!outgoing_.empty() && !daemon_gone_) {
     const Outgoing& next = outgoing_.front();
     std::vector<int> passed;
+    passed.reserve(next.descriptors.size());
     for (const auto& descriptor : next.descriptors) passed.push_back(descriptor.get());
     auto sent = os::send_message(daemon_, next.bytes, passed);
     if (!sent && sent.error().code() == ErrorCode::Unavailable) break;
@@ -453,6 +480,7 @@ void Spawner::shut_down() {
   pending_.clear();
   for (auto& [serial, sandbox] : sandboxes_) end(*sandbox);
   while (!sandboxes_.empty()) finish(sandboxes_.begin()->first);  // waits for each
+  forks_.remove_all();
   for (int round = 0; round < 100 && !to_remove_.empty(); ++round) {
     std::erase_if(to_remove_, [](const auto& cgroup) { return cgroup->remove(); });
     if (!to_remove_.empty()) ::usleep(kRemoveAgainAfter * 1000);

@@ -19,6 +19,7 @@
 #include "virga/sandbox/spawn/cgroup.h"
 #include "virga/sandbox/spawn/disks.h"
 #include "virga/sandbox/spawn/egress.h"
+#include "virga/sandbox/spawn/forks.h"
 #include "virga/sandbox/spawn/stem.h"
 
 namespace virga::sandbox::spawn {
@@ -74,6 +75,8 @@ class Spawner {
     Clock::time_point handed_over;            // when process 2 of a primed blank got its program
     std::optional<std::uint32_t> egress;      // the slot of its way out
     std::optional<LentFolder> lent;           // to be taken back at the end
+    os::Descriptor fork_socket;               // of a template: to its program, until that runs
+    std::optional<Spec> fork_spec;            // of a template, likewise
     os::Descriptor tmp;                       // its disk, if it has one
     std::optional<int> status;                // the program's wait status, from init
     std::optional<Error> failure;             // what the first process said before it gave up
@@ -97,6 +100,7 @@ class Spawner {
   void handle(wire::Request request, std::string bytes, std::vector<os::Descriptor> descriptors);
   void kill(std::uint64_t id);
   void end(Sandbox& sandbox);
+  void end_first_process(Sandbox& sandbox);
   void serve_pending();
   Disks::Stock disk_for(const Spec& spec, std::size_t wanted);
   Result<> take_disk(Sandbox& sandbox, const Spec& spec);
@@ -114,6 +118,8 @@ class Spawner {
   Result<> watch_program(Sandbox& sandbox);
   void read_reports(Sandbox& sandbox);
   void program_runs(Sandbox& sandbox);
+  void on_status(Sandbox& sandbox, int status);
+  Result<> add_template(Sandbox& sandbox, std::vector<os::Descriptor>& descriptors);
   void read_program(Sandbox& sandbox);
   void on_report(Sandbox& sandbox, const BlankReport& report, std::vector<os::Descriptor> descriptors);
   void finish(std::uint64_t serial);
@@ -142,6 +148,7 @@ class Spawner {
   std::optional<Home> home_;                        // remembered for the first stem
   std::optional<Egress> egress_;                    // opened by the first sandbox that asks for it
   std::uint64_t next_serial_ = 1;
+  Forks forks_;
   std::uint32_t next_host_id_ = 0;
   bool daemon_gone_ = false;
   bool blanks_fail_ = false;  // the last blank could not be made: none ahead of need until one can

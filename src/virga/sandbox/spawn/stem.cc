@@ -18,8 +18,8 @@ namespace {
 
 constexpr int kLostInASandbox = 70;
 
-// The number under which this process knows the one that a pidfd stands for; it cannot be another's while the pidfd
-// is held.
+}  // namespace
+
 Result<pid_t> pid_of(const os::Descriptor& process) {
   VIRGA_TRY_ASSIGN(auto text, os::read_file("/proc/self/fdinfo/" + std::to_string(process.get())));
   constexpr std::string_view kName = "\nPid:\t";
@@ -27,38 +27,28 @@ Result<pid_t> pid_of(const os::Descriptor& process) {
   if (auto at = text.find(kName); at != text.npos) {
     std::from_chars(text.data() + at + kName.size(), text.data() + text.size(), pid);
   }
-  if (pid <= 0) return fail(ErrorCode::Unavailable, "the stem's program has ended");
+  if (pid <= 0) return fail(ErrorCode::Unavailable, "the program has ended");
   return pid;
 }
 
-}  // namespace
+Home::Visit::Visit(const Home& home, const os::Descriptor& space, int kind) : home_(home), kind_(kind) {
+  is_there_ = ::setns(space.get(), kind) == 0;
+}
 
-// This process in another namespace until the end of the scope.
-class Home::Visit {
- public:
-  Visit(const Home& home, const os::Descriptor& space, int kind) : home_(home), kind_(kind) {
-    is_there_ = ::setns(space.get(), kind) == 0;
+Home::Visit::Visit(const Home& home, NewMounts) : home_(home), kind_(CLONE_NEWNS) {
+  is_there_ = ::unshare(CLONE_NEWNS) == 0;
+}
+
+Home::Visit::~Visit() {
+  if (!is_there_) return;
+  const auto& back = kind_ == CLONE_NEWNS ? home_.mounts_ : home_.network_;
+  bool is_back = ::setns(back.get(), kind_) == 0;
+  // To enter a mount namespace is to stand at its root.
+  if (kind_ == CLONE_NEWNS) {
+    is_back = is_back && ::fchdir(home_.root_.get()) == 0 && ::chroot(".") == 0 && ::fchdir(home_.folder_.get()) == 0;
   }
-  ~Visit() {
-    if (!is_there_) return;
-    const auto& back = kind_ == CLONE_NEWNS ? home_.mounts_ : home_.network_;
-    bool is_back = ::setns(back.get(), kind_) == 0;
-    // To enter a mount namespace is to stand at its root.
-    if (kind_ == CLONE_NEWNS) {
-      is_back = is_back && ::fchdir(home_.root_.get()) == 0 && ::chroot(".") == 0 && ::fchdir(home_.folder_.get()) == 0;
-    }
-    if (!is_back) ::_exit(kLostInASandbox);
-  }
-  Visit(const Visit&) = delete;
-  Visit& operator=(const Visit&) = delete;
-
-  bool is_there() const { return is_there_; }
-
- private:
-  const Home& home_;
-  int kind_;
-  bool is_there_ = false;
-};
+  if (!is_back) ::_exit(kLostInASandbox);
+}
 
 Result<Home> Home::remember() {
   Home home;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <vector>
 
@@ -28,22 +30,41 @@ struct StemTrees {
   os::Descriptor resolver;
 };
 
+// The number under which this process knows the one that a pidfd stands for. An error: it has ended.
+Result<pid_t> pid_of(const os::Descriptor& process);
+
 // Where the helper is at home, to come back to from a sandbox.
 class Home {
  public:
   static Result<Home> remember();
 
+  // This process in another namespace until the end of the scope. Ends the process if there is no way back: it must not
+  // serve others from a sandbox.
+  class Visit {
+   public:
+    Visit(const Home& home, const os::Descriptor& space, int kind);
+    struct NewMounts {};
+    Visit(const Home& home, NewMounts);  // a copy of its own mount namespace, made now
+    ~Visit();
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    bool is_there() const { return is_there_; }
+
+   private:
+    const Home& home_;
+    int kind_;
+    bool is_there_ = false;
+  };
+
   // The limits of the stem's process. Before anything of the task can be seen.
   Result<> limit(const StemHandles& stem, const Limits& limits, bool has_cgroups) const;
   // Attaches the trees in the stem's mount namespace and sets the size of its /tmp (0: it is a disk). On an error the
-  // stem may have part of it and has to be ended. Ends the process if there is no way back: it must not serve others
-  // from a sandbox.
+  // stem may have part of it and has to be ended.
   Result<> furnish(const StemHandles& stem, const StemTrees& trees, std::uint64_t tmp_bytes) const;
   // Sets up the stem's side of its way out, and where it asks for names.
   Result<NameSockets> connect(const StemHandles& stem, std::uint32_t slot) const;
 
  private:
-  class Visit;
   os::Descriptor mounts_;
   os::Descriptor network_;
   os::Descriptor root_;

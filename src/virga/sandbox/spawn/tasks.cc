@@ -1,6 +1,7 @@
-// How blanks and stems get their tasks: the part of Spawner that hands out orders.
+// How blanks and stems get their tasks, and templates become such: the part of Spawner that hands out orders.
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -127,10 +128,23 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
   // A stem runs nothing of a tenant's yet: its limits come with its task.
   bool is_stem = spec.stage == Stage::Stem;
   if (sandbox.cgroup != nullptr && is_stem) sandbox.cgroup->set_background();
-  if (sandbox.cgroup != nullptr && !is_stem) VIRGA_TRY(sandbox.cgroup->set_limits(spec.limits));
+  Limits limits = spec.limits;
+  // The page tables of its forks count as its own, as each is born in its groups.
+  if (spec.stage == Stage::Template) limits.memory_bytes *= 2;
+  if (sandbox.cgroup != nullptr && !is_stem) VIRGA_TRY(sandbox.cgroup->set_limits(limits));
+  if (sandbox.cgroup != nullptr && spec.stage == Stage::Template) sandbox.cgroup->spare_others();
   sandbox.phases.cgroup = duration_cast<microseconds>(Clock::now() - begin);
   VIRGA_TRY(take_disk(sandbox, spec));
   if (sandbox.tmp.valid()) head.descriptors |= kHasTmp;
+  os::Descriptor fork_socket;
+  if (spec.stage == Stage::Template) {
+    VIRGA_TRY_ASSIGN(auto sockets, os::socket_pair(SOCK_SEQPACKET));
+    VIRGA_TRY(os::set_nonblocking(sockets.first));
+    sandbox.fork_socket = std::move(sockets.first);
+    sandbox.fork_spec = spec;
+    fork_socket = std::move(sockets.second);
+    head.descriptors |= kHasForkSocket;
+  }
 
   std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
   bytes += pending.bytes;
@@ -139,6 +153,7 @@ Result<> Spawner::give_order(Sandbox& sandbox, const Pending& pending) {
   for (const auto& channel : pending.channels) descriptors.push_back(channel.get());
   for (const auto& tree : trees) descriptors.push_back(tree.get());
   if (sandbox.tmp.valid()) descriptors.push_back(sandbox.tmp.get());
+  if (fork_socket.valid()) descriptors.push_back(fork_socket.get());
   return os::send_message(sandbox.blank.socket, bytes, descriptors);
 }
 
@@ -202,6 +217,32 @@ void Spawner::read_program(Sandbox& sandbox) {
   }
   std::memcpy(&report, buffer, sizeof(report));
   on_report(sandbox, report, {});
+}
+
+// ---- Templates.
+
+Result<> Spawner::add_template(Sandbox& sandbox, std::vector<os::Descriptor>& descriptors) {
+  if (descriptors.size() < 2) return fail(ErrorCode::Internal, "a template came without its root");
+  os::Descriptor program = std::move(descriptors.back());
+  descriptors.pop_back();
+  os::Descriptor root = std::move(descriptors.back());
+  descriptors.pop_back();
+  VIRGA_TRY(forks_.add({.serial = sandbox.serial,
+                        .id = sandbox.id,
+                        .host_id = sandbox.host_id,
+                        .spec = *sandbox.fork_spec,
+                        .door = sandbox.blank.socket,
+                        .socket = std::move(sandbox.fork_socket),
+                        .root = std::move(root),
+                        .program = std::move(program)}));
+  sandbox.fork_spec.reset();
+  return {};
+}
+
+void Spawner::on_status(Sandbox& sandbox, int status) {
+  sandbox.status = status;
+  // The first process of a template stays for the forks that live.
+  if (sandbox.stage == Stage::Template && !forks_.on_program_end(sandbox.serial)) end_first_process(sandbox);
 }
 
 // ---- Stems.
