@@ -19,10 +19,13 @@ PATIENCE = float(os.environ.get("VIRGA_PATIENCE", "1"))
 class Runner:
     """One helper with its sandboxes. Events of a sandbox are handed to whoever waits for its id.
 
-    `as_stems`: each sandbox waits without a task first and is then bound to what was asked for."""
+    `as_stems`: each sandbox waits without a task first and is then bound to what was asked for.
+    `as_forks`: each is the one fork of a template of its own, which ends with it; the code has template.c's program."""
 
-    def __init__(self, program, state, blanks=4, privilege=None, prefix=(), allow=(), as_stems=False):
+    def __init__(self, program, state, blanks=4, privilege=None, prefix=(), allow=(), as_stems=False, as_forks=False):
         self.as_stems = as_stems
+        self.as_forks = as_forks
+        self.templates = {}  # by fork
         command = [*prefix, program, "--state", state, "--blanks", str(blanks)]
         if privilege:
             command += ["--privilege", privilege]
@@ -43,6 +46,8 @@ class Runner:
     def _read(self):
         for line in self.process.stdout:
             event = json.loads(line)
+            if event["event"] == "ended" and event["id"] in self.templates:
+                self.send(do="kill", id=self.templates.pop(event["id"]))
             if "id" in event:
                 self._queue(event["id"]).put(event)
             else:
@@ -66,8 +71,28 @@ class Runner:
         if self.as_stems:
             self._start_stem(sandbox, arguments, options)
             return sandbox
+        if self.as_forks:
+            self._start_fork(sandbox, arguments, options)
+            return sandbox
         self.send(do="start", id=sandbox, arguments=arguments, **options)
         return sandbox
+
+    def _start_fork(self, sandbox, arguments, options):
+        with self.lock:
+            template = self.next_id
+            self.next_id += 1
+        of_fork = {name: options[name] for name in ("memory", "cpus", "init_cpus", "processes", "files", "tmp", "log")
+                   if name in options}
+        of_template = {name: value for name, value in options.items() if name != "log"}
+        of_template["environment"] = [*options["environment"], "BARE=1"]
+        self.send(do="start", id=template, template=True, arguments=["/var/task/template", "honest", *arguments],
+                  **of_template)
+        started = self.wait(template, "started")
+        if started["event"] != "started":
+            self._queue(sandbox).put(started)
+            return
+        self.templates[sandbox] = template
+        self.send(do="fork", id=sandbox, of=template, **of_fork)
 
     def _start_stem(self, sandbox, arguments, options):
         at_start = {name: options.pop(name) for name in ("environment", "runtime", "log") if name in options}

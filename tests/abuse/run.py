@@ -16,9 +16,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 
+import control
 import harness
 
 SKIPPED = 77
@@ -45,9 +45,15 @@ NOT_HERE = {
 }
 
 
+# What a fork does not hold that a sandbox of its own does; docs/forks.md says so.
+WEAKER_IN_FORKS = {"36.cgroup-path"}
+
+
 class Suite:
-    def __init__(self, options, as_stems=False):
-        self.as_stems = as_stems  # every sandbox is a bound stem: the same has to hold as for one that was started whole
+    def __init__(self, options, as_stems=False, as_forks=False):
+        # Every sandbox is a bound stem, or a fork: the same has to hold as for one that was started whole.
+        self.as_stems = as_stems
+        self.as_forks = as_forks
         self.options = options
         self.failures = []
         self.proved = 0
@@ -56,13 +62,15 @@ class Suite:
         os.chmod(self.folder, 0o755)
         self.code = os.path.join(self.folder, "code")
         os.mkdir(self.code)
-        for file in (options.attempts, os.path.join(HERE, "attempts.py"), os.path.join(HERE, "attempts.js")):
+        template = os.path.join(os.path.dirname(options.attempts), "template")
+        for file in (options.attempts, template, os.path.join(HERE, "attempts.py"), os.path.join(HERE, "attempts.js")):
             shutil.copy(file, self.code)
         self.write(os.path.join(self.code, harness.MARKER), "marker\n")
         self.secret = os.path.join(self.folder, "neighbour", "secret")
         os.mkdir(os.path.dirname(self.secret))
         self.write(self.secret, "another tenant's file\n")
-        self.runner = harness.Runner(options.runner, os.path.join(self.folder, "state"), as_stems=as_stems)
+        self.runner = harness.Runner(options.runner, os.path.join(self.folder, "state"), as_stems=as_stems,
+                                     as_forks=as_forks)
         self.log_number = 0
 
     @staticmethod
@@ -71,7 +79,7 @@ class Suite:
             file.write(text)
 
     def check(self, name, good, detail=""):
-        name = f"stem {name}" if self.as_stems else name
+        name = f"stem {name}" if self.as_stems else f"fork {name}" if self.as_forks else name
         print(f"{'ok  ' if good else 'FAIL'} {name} {detail}", flush=True)
         if not good:
             self.failures.append(name)
@@ -93,72 +101,11 @@ class Suite:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def parse(log):
-    results = {}
-    for line in log.splitlines():
-        words = line.split(" ", 3)
-        if len(words) >= 3 and words[1] in ("allowed", "blocked"):
-            results[words[0]] = (words[1], words[2])
-    return results
-
-
 LANGUAGES = {
     "native": ["/var/task/attempts", "all"],
     "python": ["/usr/bin/python3", "/var/task/attempts.py"],
     "node": ["/usr/bin/node", "/var/task/attempts.js"],
 }
-
-# Builds a root without restrictions and runs one program in it as root. $1: folder, $2: code, $3: secret, rest: program.
-CONTROL = textwrap.dedent("""
-    set -e
-    root="$1"; code="$2"; secret="$3"; shift 3
-    mount --make-rprivate /
-    mount -t tmpfs x "$root"
-    mkdir -p "$root"/etc "$root"/usr "$root"/var/task "$root"/var/empty "$root"/tmp "$root"/dev "$root"/proc "$root"/sys \\
-      "$root"/.upper "$root"/.work "$root$(dirname "$secret")"
-    mount -t overlay -o lowerdir=/usr,upperdir="$root"/.upper,workdir="$root"/.work x "$root"/usr
-    for link in bin sbin lib lib64; do [ -e "/$link" ] && ln -s "usr/$link" "$root/$link"; done
-    cp "$code"/* "$root"/var/task/
-    cp "$secret" "$root$secret"
-    cp /etc/ld.so.cache "$root"/etc/ 2>/dev/null || true
-    echo root:secret > "$root"/etc/shadow
-    mount --rbind /dev "$root"/dev
-    mount -t proc x "$root"/proc
-    mount --rbind /sys "$root"/sys
-    if [ -n "$OWN_NETWORK" ]; then
-      ip link set lo up
-      ip address add 169.254.169.254/32 dev lo
-      /usr/bin/python3 -c 'import socket
-    s = socket.create_server(("169.254.169.254", 80))
-    print("up", flush=True)
-    while True: s.accept()' > "$root"/tmp/up &
-      while [ ! -s "$root"/tmp/up ]; do sleep 0.02; done
-    fi
-    # Not chroot: in one, user namespaces are refused.
-    mkdir "$root"/.old
-    cd "$root"
-    pivot_root . .old
-    cd /var/task
-    umount -l /.old
-    exec "$@" 5< /etc/shadow  # for 08
-""")
-
-
-def control(suite, arguments, environment, own):
-    """Runs where nothing holds; `own`: with network and processes of its own, or with the host's."""
-    root = tempfile.mkdtemp(prefix="control-", dir=suite.folder)
-    flags = ["--mount", "--ipc", "--uts"]
-    if own:
-        flags += ["--net", "--pid", "--fork", "--kill-child"]
-        environment = dict(environment, OWN_NETWORK="1")
-    done = subprocess.run(
-        ["unshare", *flags, "/bin/sh", "-c", CONTROL, "control", root, suite.code, suite.secret, *arguments],
-        env=dict(environment, PATH="/usr/sbin:/usr/bin:/sbin:/bin", CONTROL="1"), capture_output=True, text=True,
-        timeout=60, check=False)
-    if "end" not in done.stdout.splitlines():
-        print("     control:", done.stderr[-300:])
-    return parse(done.stdout)
-
 
 def attempts(suite):
     victim = subprocess.Popen(["/bin/sleep", "600"])
@@ -176,17 +123,19 @@ def attempts(suite):
             environment = dict(base, VICTIM=str(victim.pid), PATH="/usr/bin:/bin", HOME="/tmp")
             ended, log = suite.sandbox(arguments, memory=memory,
                                        environment=[f"{key}={value}" for key, value in environment.items()])
-            inside = parse(log)
+            inside = control.parse(log)
             suite.check(f"{language}: ran to its end", "end" in log.splitlines() and ended.get("reason") == "exited",
                         "" if "end" in log.splitlines() else f"{ended} {log[-300:]}")
-            if suite.as_stems:  # what an attempt can do where nothing holds was seen in the first pass
+            if suite.as_stems or suite.as_forks:  # what an attempt can do where nothing holds was seen in the first pass
                 for name, (result, error) in inside.items():
+                    if suite.as_forks and name in WEAKER_IN_FORKS:
+                        continue
                     suite.check(f"{language} {name}", result == "blocked", f"errno {error}")
                 continue
-            free = control(suite, arguments, dict(base), own=True)
+            free = control.run(suite, arguments, dict(base), own=True)
             throwaway = subprocess.Popen(["/bin/sleep", "600"])
             with_host = ["/var/task/attempts", "host"] if language == "native" else arguments
-            more = control(suite, with_host, dict(base, VICTIM=str(throwaway.pid)), own=False)
+            more = control.run(suite, with_host, dict(base, VICTIM=str(throwaway.pid)), own=False)
             throwaway.kill()
             throwaway.wait()
             for name, (result, error) in inside.items():
@@ -231,11 +180,16 @@ def processes_and_descriptors(suite):
         suite.check("2.5 NoNewPrivs", harness.status_field(pid, "NoNewPrivs") == ["1"])
         suite.check("2.5 Seccomp", harness.status_field(pid, "Seccomp") == ["2"])
         init = int(harness.status_field(pid, "PPid")[0])
+        if suite.as_forks:  # its parent is the template's program
+            init = int(harness.status_field(init, "PPid")[0])
+            suite.check("2.1 init of a template can change its root and no more",
+                        harness.status_field(init, "CapEff") == ["0000000000040000"])
         suite.check("2.1 init is as powerless", harness.status_field(init, "CapBnd") == ["0" * 16] and
                     harness.status_field(init, "Seccomp") == ["2"])
         inside = read_link(f"/proc/{init}/exe")
         suite.check("2.1 init runs the sealed image", "virga-init" in inside, inside)
-        suite.check("2.1 init holds its socket and no more", os.listdir(f"/proc/{init}/fd") == ["3"],
+        held = {"3", "4", "10"} if suite.as_forks else {"3"}  # its root, and the signals of children
+        suite.check("2.1 init holds its socket and no more", set(os.listdir(f"/proc/{init}/fd")) == held,
                     str(os.listdir(f"/proc/{init}/fd")))
         ids = {harness.status_field(pid, "Uid")[0], harness.status_field(init, "Uid")[0]}
         suite.check("2.3 one host id of its own", len(ids) == 1 and int(ids.pop()) >= 200000)
@@ -400,7 +354,7 @@ def rootless(suite):
         with open(log, encoding="utf-8") as file:
             text = file.read()
         suite.check("rootless: ran to its end", "end" in text.splitlines() and ended["reason"] == "exited", str(ended))
-        for name, (result, error) in parse(text).items():
+        for name, (result, error) in control.parse(text).items():
             suite.check(f"rootless native {name}", result == "blocked", f"errno {error}")
         suite.check("rootless: a process of the same host user lives", victim.poll() is None)
         runner.as_stems = False
@@ -419,7 +373,7 @@ def sudden_ends(suite):
     """The daemon or the helper is killed in the middle: nothing outlives them."""
     for victim in ("daemon", "helper"):
         state = os.path.join(suite.folder, "state-" + victim)
-        runner = harness.Runner(suite.options.runner, state, blanks=2)
+        runner = harness.Runner(suite.options.runner, state, blanks=2, as_forks=suite.as_forks)
         helper = runner.hello["pid"]
         for arguments in (["/var/task/attempts", "sleep"], ["/var/task/attempts", "daemons"], ["/var/task/attempts", "spin"]):
             runner.wait(runner.start(arguments, code=suite.code), "started")
@@ -446,6 +400,12 @@ def sudden_ends(suite):
                         groups and not harness.cgroups_of(state), str(harness.cgroups_of(state)[:2]))
 
 
+def no_forks(suite):
+    """Why this machine has none; "": it has."""
+    ended, _ = suite.sandbox(["/var/task/attempts", "exit", "0"])
+    return ended["message"] if ended["event"] == "start_failed" and ended["code"] == "unimplemented" else ""
+
+
 def digest(paths):
     state = hashlib.sha256()
     for path in paths:
@@ -460,6 +420,7 @@ def main():
     parser.add_argument("--attempts", required=True)
     parser.add_argument("--only", default="")
     parser.add_argument("--stems", choices=("all", "attempts"), default="all", help="how much of the list runs in stems as well")
+    parser.add_argument("--forks", choices=("all", "attempts"), default="all", help="and in forks")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("skipped: sandboxes with root's help, and the controls, need root")
@@ -468,26 +429,31 @@ def main():
         if not os.path.exists(program):
             print(f"skipped: {program} is not there")
             return SKIPPED
-    whole, stems = Suite(options), Suite(options, as_stems=True)
+    whole, stems, forks = Suite(options), Suite(options, as_stems=True), Suite(options, as_forks=True)
     watched = [os.path.realpath(path) for path in ("/usr/bin/python3", "/usr/bin/sh", "/usr/bin/env", options.attempts)]
-    for suite in (whole, stems):
+    for suite in (whole, stems, forks):
         watched += [os.path.join(suite.code, name) for name in sorted(os.listdir(suite.code))]
     before = digest(watched)
     try:
         for suite, parts in ((whole, (attempts, processes_and_descriptors, limits, ends, sudden_ends, rootless)),
-                             (stems, (attempts, processes_and_descriptors, limits, ends, rootless))):
+                             (stems, (attempts, processes_and_descriptors, limits, ends, rootless)),
+                             (forks, (attempts, processes_and_descriptors, limits, ends, sudden_ends))):
+            how_much = {stems: options.stems, forks: options.forks}.get(suite, "all")
+            if suite is forks and (why := no_forks(forks)):
+                print(f"note forks: skipped, {why}")
+                continue
             for part in parts:
-                if options.only in part.__name__ and (suite is whole or options.stems in ("all", part.__name__)):
+                if options.only in part.__name__ and how_much in ("all", part.__name__):
                     part(suite)
         whole.check("55 base and code are the same, byte for byte", digest(watched) == before)
     finally:
-        whole.close()
-        stems.close()
+        for suite in (whole, stems, forks):
+            suite.close()
     for row, why in NOT_HERE.items():
         print(f"note {row}: {why}")
     print(f"{whole.proved} attempts proved by their control, {len(whole.unproved)} without (this kernel or user cannot): "
           f"{' '.join(whole.unproved)}")
-    failures = whole.failures + stems.failures
+    failures = whole.failures + stems.failures + forks.failures
     if failures:
         print(f"{len(failures)} FAILED: {'; '.join(failures)}")
         return 1

@@ -9,6 +9,8 @@
 //    "listener":true,"log":"FILE"}            standard output and error go to FILE
 //   {"do":"start","id":1,"stem":true,...}     without a task, which comes with:
 //   {"do":"bind","id":1,"code":"...","layers":[...],"memory":BYTES,...}
+//   {"do":"start","id":1,"template":true,...}  whose program can be forked:
+//   {"do":"fork","id":2,"of":1,"memory":BYTES,...,"log":"FILE"}
 //   {"do":"kill|end_init|freeze|thaw|query","id":1}
 //   {"do":"listener","id":1}                  accepts one connection on the sandbox's listener and answers it with HTTP
 //   200
@@ -82,6 +84,12 @@ Result<> bind(Helper& helper, const json::object& request) {
   return helper.bind(binding);
 }
 
+os::Descriptor open_log(const json::object& request) {
+  std::string path = text(request, "log");
+  if (path.empty()) return {};
+  return os::Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+}
+
 Result<> start(Helper& helper, const json::object& request) {
   Spec spec;
   spec.id = number<std::uint64_t>(request, "id", 0);
@@ -95,12 +103,19 @@ Result<> start(Helper& helper, const json::object& request) {
   read_limits(request, spec.limits);
   spec.network = network(request);
   if (request.if_contains("stem") != nullptr) spec.stage = Stage::Stem;
+  if (request.if_contains("template") != nullptr) spec.stage = Stage::Template;
   spec.runtime_api_listener = request.if_contains("listener") != nullptr;
-  os::Descriptor log;
-  if (std::string path = text(request, "log"); !path.empty()) {
-    log = os::Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  }
+  os::Descriptor log = open_log(request);
   return helper.start(spec, {.output = log.get(), .errors = log.get()});
+}
+
+Result<> fork(Helper& helper, const json::object& request) {
+  Fork wanted;
+  wanted.id = number<std::uint64_t>(request, "id", 0);
+  wanted.of = number<std::uint64_t>(request, "of", 0);
+  read_limits(request, wanted.limits);
+  os::Descriptor log = open_log(request);
+  return helper.fork(wanted, {.output = log.get(), .errors = log.get()});
 }
 
 void serve_one(const os::Descriptor& listener) {
@@ -177,6 +192,7 @@ Result<> obey(Helper& helper, std::map<std::uint64_t, os::Descriptor>& listeners
   auto id = number<std::uint64_t>(request, "id", 0);
   if (verb == "start") return start(helper, request);
   if (verb == "bind") return bind(helper, request);
+  if (verb == "fork") return fork(helper, request);
   if (verb == "kill") return helper.kill(id);
   if (verb == "end_init") return helper.end_init(id);
   if (verb == "freeze") return helper.freeze(id);
