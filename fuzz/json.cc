@@ -11,6 +11,7 @@
 
 namespace {
 
+using namespace virga;
 using namespace virga::dialects;
 
 void require(bool holds) {

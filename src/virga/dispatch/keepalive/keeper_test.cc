@@ -156,10 +156,10 @@ TEST_F(KeeperTest, WhatOthersHoldIsNoRoomForInstances) {
   EXPECT_THAT(victims, ElementsAre(&kept[0]));
   EXPECT_FALSE(admit(kept[2], 4)) << "nothing is idle";
   keeper.set_idle(kept[1], at(seconds(2)));
-  keeper.take_excess(victims);
+  keeper.take_excess(at(seconds(3)), victims);
   EXPECT_THAT(victims, IsEmpty());
   keeper.set_reserved(model::mebibytes(7));
-  keeper.take_excess(victims);
+  keeper.take_excess(at(seconds(3)), victims);
   EXPECT_THAT(victims, ElementsAre(&kept[1]));
   EXPECT_TRUE(admit(kept[2], 4)) << "one is let in when there is no other";
 }
