@@ -215,9 +215,10 @@ io::Task<Result<AsyncCalls::Status>> AsyncCalls::status(model::RequestId id, io:
       status.history = std::move(*decoded);
     }
     bool has_ended = status.history.state == CallState::Succeeded || status.history.state == CallState::Failed;
-    if (has_ended || event->is_set()) break;
+    if (has_ended || deadline.time() <= state.parts.loop.now()) break;
     auto ended = co_await event->wait(deadline);
     if (!ended) break;
+    event->reset();  // it may have been redriven since
   }
   state.forget_waiter(*key, event);
   if (status.history.state == CallState::Waiting && state.running.contains(*key)) {
