@@ -1,5 +1,7 @@
 """Starts a program that speaks frames (docs/frames.md) without a sandbox and talks to it as Virga does."""
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -97,18 +99,26 @@ def arguments(name):
 class Process:
     """One instance. Use as a context manager: it ends the process and shows its own output when a test fails to hear from it."""
 
-    def __init__(self, argv, environment=None):
+    def __init__(self, argv, environment=None, inherited=None):
+        """`inherited`: further descriptors of the program, number -> one of ours."""
         self.socket, inside = socket.socketpair()
         self.socket.settimeout(PATIENCE)
         self.output = tempfile.TemporaryFile()
         base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "VIRGA_FRAMES_FD": "3"}
 
-        # The program's descriptor 3 is the socket, as in the sandbox. (Popen alone can only pass a descriptor under its own number.)
-        fd = inside.fileno()
-        launch = f'exec 3<&{fd} {fd}<&-; exec "$@"' if fd != 3 else 'exec "$@"'
-        with inside:
-            self.process = subprocess.Popen(["bash", "-c", launch, "bash", *argv], env=base | (environment or {}), pass_fds=[fd],
-                                            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
+        # The program's descriptor 3 is the socket, as in the sandbox. (Popen alone can only pass a descriptor under its own number,
+        # and bash none whose number it is about to use.)
+        with inside, contextlib.ExitStack() as copies:
+            launch, passed = "", []
+            for number, fd in ({3: inside.fileno()} | (inherited or {})).items():
+                passed.append(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10))
+                copies.callback(os.close, passed[-1])
+                launch += f"exec {number}<&{passed[-1]} {passed[-1]}<&-; "
+            self.process = subprocess.Popen(["bash", "-c", launch + 'exec "$@"', "bash", *argv], env=base | (environment or {}),
+                                            pass_fds=passed, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
+        self.talk()
+
+    def talk(self):
         self.number = 0
         self.has_booted = False
         self.bytes = bytearray()

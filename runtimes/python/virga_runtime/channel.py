@@ -23,6 +23,7 @@ class Channel:
     """Reads are for one thread; writes may come from any."""
 
     def __init__(self, descriptor):
+        self.descriptor = descriptor
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, descriptor)
         os.set_inheritable(descriptor, False)
         self._lock = _thread.allocate_lock()

@@ -1,19 +1,25 @@
 """Finds the handler that a function's setting names: `pkg/mod.func` or `pkg.mod.func`."""
 
+import os
 import sys
 from importlib import import_module
 
 from .errors import Fault
 
 
+# Last on the path: what a function brings under the same name comes before it.
+_MODULES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "modules")
+
+
 def extend_path(task_root, environment):
-    """The function's folder first, then the layers', then what the function's PYTHONPATH adds, then Python's own.
+    """The function's folder first, then the layers', then what the function's PYTHONPATH adds, then Python's own, then Virga's.
 
     Returns those that come before Python's own."""
     layers = f"/opt/python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
     added = [path for path in environment.get("PYTHONPATH", "").split(":") if path]
     own = [task_root, layers, "/opt/python", *added]
     sys.path[0:1] = own  # [0] was the bootstrap's folder
+    sys.path.append(_MODULES)
     return own
 
 

@@ -26,8 +26,9 @@ except ImportError:
 
 
 class Runtime:
-    def __init__(self, channel):
+    def __init__(self, channel, fork_descriptor=None):
         self._channel = channel
+        self._fork_descriptor = fork_descriptor  # of a template
         self._log = Log(channel)
         self._handler = None
         self._booted = False
@@ -76,6 +77,11 @@ class Runtime:
         from . import aws, errors, load, marshal_json
 
         self._say_booted()
+        template = None
+        if self._fork_descriptor is not None:
+            from .template import Template
+
+            template = Template(self._channel, self._fork_descriptor)
         bind = json.loads(body)
         environment = bind.get("environment") or {}
         os.environ.update(environment)
@@ -106,8 +112,48 @@ class Runtime:
         self._log.finish_lines()
         # What is loaded stays: the collector need not look through it again and again.
         gc.freeze()
+        if template is not None:
+            return self._be_forked(template)
         self._channel.write(frames.READY, 0, b"")
         return None
+
+    def _be_forked(self, template):
+        """Returns in each fork, ready or with the exit status; in the template it returns only if that cannot be forked."""
+        why = template.prepare()
+        self._log.finish_lines()
+        if why:
+            report = self._errors.make_report(why, "Runtime.CannotFork", None, None)
+            self._channel.write(frames.INIT_ERROR, 0, _to_json(report))
+            self._channel.flush()
+            return 1
+        self._channel.write(frames.READY, 0, b"")
+        self._channel.flush()
+        try:
+            template.serve()
+            self._rebind()
+        except BaseException as error:
+            # Of whatever kind: nothing may go back from a fork to where its template came from.
+            return self._refuse(self._errors.report(error, None), 1)
+        self._log.finish_lines()
+        self._channel.write(frames.READY, 0, b"")
+        return None
+
+    def _rebind(self):
+        """Takes from the fork's BIND what is its own, and lets the function do the same."""
+        import json
+
+        from . import aws, hooks
+
+        frame = self._channel.next_frame()
+        if frame is None:
+            os._exit(0)
+        kind, _, begin, end = frame
+        if kind != frames.BIND:
+            raise RuntimeError(f"Virga sent a frame of type {kind} where the BIND of a fork was to come.")
+        bind = json.loads(self._channel.buffer[begin:end])
+        os.environ.update(bind.get("environment") or {})
+        aws.bound.log_stream_name = bind["log_stream"]
+        hooks.run_after()
 
     def _refuse(self, report, status):
         self._log_error(report)
@@ -211,7 +257,8 @@ def _is_older_than_3_12(identifier):
 
 def main():
     descriptor = os.environ.pop("VIRGA_FRAMES_FD", "")
+    forks = os.environ.pop("VIRGA_FORKS_FD", "")
     if not descriptor.isdigit() or int(descriptor) < 3:
         sys.stderr.write("This program is started by Virga, with VIRGA_FRAMES_FD naming a connected socket (docs/frames.md).\n")
         return 1
-    return Runtime(Channel(int(descriptor))).run()
+    return Runtime(Channel(int(descriptor)), int(forks) if forks.isdigit() else None).run()
