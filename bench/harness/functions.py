@@ -53,6 +53,12 @@ def java(bench, salt=""):
     return Function("java17", "Hello", make_zip(files))
 
 
+def forked(bench, entries=0):
+    """Holds `entries` small objects, and each call for as long as its query's `hold` says."""
+    code = _source(bench, "forked.py")
+    return Function("python3.11", "app.handler", make_zip({"app.py": (code, PLAIN)}), {"ENTRIES": str(entries)})
+
+
 def node_without_stem(bench, salt=""):
     """A variable that counts when Node starts: a runtime that was started before cannot take it."""
     return node(bench, salt, {"NODE_OPTIONS": "--no-deprecation"})

@@ -195,6 +195,11 @@ def read_start_kind(response):
     return None
 
 
+def read_start(response):
+    """What the call found when it had to wait for a start, as X-Virga-Start says it: "stem", "fork; REASON"; "": nothing."""
+    return response.headers.get("x-virga-start", "")
+
+
 def _phase_parts(response):
     return response.headers.get("x-virga-phases", "").replace(";", ",").split(",")
 

@@ -3,7 +3,7 @@
 A row is a name, what it shows, a goal or None, and a function from `Bench` to `Outcome`.
 """
 
-from rows import burst, cold, instances, keepalive, latency, memory, peak, ready, registered, sandbox, throughput
+from rows import burst, cold, forks, instances, keepalive, latency, memory, peak, ready, registered, sandbox, throughput
 
 ROWS = [
     throughput.WARM_NODE,
@@ -20,6 +20,7 @@ ROWS = [
     cold.JAVA,
     cold.NODE_WITHOUT_STEM,
     cold.PYTHON_WITHOUT_STEM,
+    forks.SCALE_OUT,
     burst.ONE,
     burst.MANY,
     peak.HELLO,
@@ -27,6 +28,7 @@ ROWS = [
     sandbox.RUNC,
     instances.NATIVE,
     instances.PYTHON,
+    forks.IDLE,
     instances.NODE,
     memory.IDLE,
     registered.REGISTERED,
