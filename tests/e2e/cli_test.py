@@ -143,6 +143,19 @@ class Verbs(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done
 
+    def test_a_manifest_says_whether_a_function_is_forked(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "app.py").write_text("def handler(event, context): pass\n")
+            api = self.daemon.client("lambda")
+            # Created without, and then changed both ways; where it is not said, it is on.
+            for templates, change, tags in ((False, "created", {"virga:templates": "off"}), (False, "unchanged", {"virga:templates": "off"}),
+                                            (True, "updated", {}), (False, "updated", {"virga:templates": "off"}), (None, "updated", {})):
+                settings = {} if templates is None else {"templates": templates}
+                Path(folder, "virga.json").write_text(json.dumps({"functions": {"forked": settings}}))
+                deployed = json.loads(self.run_verb("deploy", folder, "--json").stdout)["functions"][0]
+                self.assertEqual(deployed["change"], change, settings)
+                self.assertEqual(api.get_function(FunctionName="forked").get("Tags", {}), tags)
+
     def test_the_life_of_a_function(self):
         done = self.run_verb("deploy", self.code, "--url", "public", "-e", "WIDTH=640", "--memory", "256", "--json")
         deployed = json.loads(done.stdout)["functions"][0]

@@ -18,6 +18,10 @@ namespace json = boost::json;
 
 constexpr auto kApi = "2015-03-31";
 constexpr auto kUrlApi = "2021-10-31";
+constexpr auto kTagsApi = "2017-03-31";
+// The tag that keeps a function from being forked (docs/templates.md), and its value.
+constexpr auto kTemplatesTag = "virga:templates";
+constexpr auto kTemplatesOff = "off";
 // Lambda wants a role of every function; here it grants nothing.
 constexpr auto kRole = "arn:aws:iam::000000000000:role/virga";
 constexpr std::chrono::seconds kSettleTime{60};
@@ -127,8 +131,26 @@ io::Task<Result<>> create(Client& client, FunctionManifest function, std::string
   body["FunctionName"] = function.name;
   body["Role"] = kRole;
   body["Code"] = json::object{{"ZipFile", to_base64(bytes)}};
+  if (function.templates == false) body["Tags"] = json::object{{kTemplatesTag, kTemplatesOff}};
   VIRGA_CO_TRY(co_await client.call("POST", fmt::format("/{}/functions", kApi), json::value(std::move(body))));
   co_return Result<>();
+}
+
+// Whether anything changed.
+io::Task<Result<bool>> set_templates(Client& client, FunctionManifest function, std::string arn) {
+  if (!function.templates) co_return false;
+  auto target = fmt::format("/{}/tags/{}", kTagsApi, percent_encode(arn));
+  VIRGA_CO_TRY_ASSIGN(auto current, co_await get(client, target));
+  const auto* tags = current.is_object() ? current.get_object().if_contains("Tags") : nullptr;
+  bool are_off = tags != nullptr && text_member(*tags, kTemplatesTag) == kTemplatesOff;
+  if (are_off != *function.templates) co_return false;
+  if (are_off) {
+    VIRGA_CO_TRY(co_await client.call("DELETE", target + "?tagKeys=" + percent_encode(kTemplatesTag)));
+  } else {
+    json::value body = json::object{{"Tags", json::object{{kTemplatesTag, kTemplatesOff}}}};
+    VIRGA_CO_TRY(co_await client.call("POST", target, std::move(body)));
+  }
+  co_return true;
 }
 
 // Whether anything changed. Settings and code go in one request, so that no call sees the one without the other.
@@ -175,8 +197,10 @@ io::Task<Result<Deployed>> deploy(Client& client, FunctionManifest function, Pub
   if (current.is_null()) {
     VIRGA_CO_TRY(co_await create(client, function, std::move(bytes)));
   } else {
+    auto arn = text_member(current, "FunctionArn");
     VIRGA_CO_TRY_ASSIGN(bool changed, co_await update(client, function, std::move(bytes), std::move(current)));
-    deployed.change = changed ? Change::Updated : Change::Unchanged;
+    VIRGA_CO_TRY_ASSIGN(bool tagged, co_await set_templates(client, function, std::move(arn)));
+    deployed.change = changed || tagged ? Change::Updated : Change::Unchanged;
   }
   VIRGA_CO_TRY(co_await wait_until_settled(client, function.name));
   if (publish == Publish::Yes) {

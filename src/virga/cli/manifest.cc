@@ -85,6 +85,13 @@ Result<std::optional<std::int64_t>> number(const Place& place, std::string_view 
   return given;
 }
 
+Result<bool> flag(const Place& place, std::string_view member, bool otherwise) {
+  const auto* value = place.object.if_contains(member);
+  if (value == nullptr) return otherwise;
+  if (!value->is_bool()) return place.refuse_kind(member, *value, "true or false");
+  return value->get_bool();
+}
+
 template <typename T>
 Result<T> choice(const Place& place, std::string_view member, std::span<const std::pair<std::string_view, T>> choices,
                  T otherwise) {
@@ -149,9 +156,9 @@ Result<std::string> code(const Place& place, const std::string& directory) {
 }
 
 Result<FunctionManifest> function(const Place& place, std::string name, const std::string& directory) {
-  static constexpr std::array<std::string_view, 11> kKnown = {"runtime", "handler", "code",       "description",
-                                                              "timeout", "memory",  "tmp",        "environment",
-                                                              "network", "url",     "concurrency"};
+  static constexpr std::array<std::string_view, 12> kKnown = {"runtime", "handler", "code",        "description",
+                                                              "timeout", "memory",  "tmp",         "environment",
+                                                              "network", "url",     "concurrency", "templates"};
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kNetworks = {
       {{"none", "none"}, {"lo", "lo"}, {"egress", "egress"}}};
   VIRGA_TRY(check_members(place, kKnown));
@@ -166,6 +173,7 @@ Result<FunctionManifest> function(const Place& place, std::string name, const st
   VIRGA_TRY_ASSIGN(auto tmp, number(place, "tmp", 512, 10240));
   VIRGA_TRY_ASSIGN(auto network, choice<std::string_view>(place, "network", kNetworks, "lo"));
   VIRGA_TRY_ASSIGN(auto concurrency, number(place, "concurrency", 1, 1600));
+  VIRGA_TRY_ASSIGN(result.templates, flag(place, "templates", true));
   VIRGA_TRY_ASSIGN(result.environment, environment(place));
   VIRGA_TRY_ASSIGN(result.url, url(place));
   result.description = description.value_or("");

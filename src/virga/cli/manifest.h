@@ -32,6 +32,7 @@ struct FunctionManifest {
   std::optional<std::int64_t> tmp;          // MiB: the size of /tmp
   std::optional<std::string> network;       // "none", "lo" or "egress"
   std::optional<std::int64_t> concurrency;  // invocations that one instance runs at a time
+  std::optional<bool> templates;            // whether its instances may be forks
   std::optional<std::map<std::string, std::string>> environment;
   std::optional<UrlManifest> url;
   bool remove_url = false;  // the function is not to have one

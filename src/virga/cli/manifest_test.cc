@@ -57,6 +57,8 @@ TEST_F(Manifests, NamesFileAndMemberOfWhatIsWrong) {
        "a.memory: it must be a whole number from 128 to 10240, and it is a s"},
       {R"({"functions":{"a":{"memory":64}}})", "functions.a.memory: 64 is outside of 128 to 10240"},
       {R"({"functions":{"a":{"handler":1}}})", "functions.a.handler: it must be a string, and it is a number"},
+      {R"({"functions":{"a":{"templates":"off"}}})",
+       "functions.a.templates: it must be true or false, and it is a string"},
       {R"({"functions":{"a":{"environment":{"A":1}}}})", "functions.a.environment.A: it must be a string, and it is a"},
       {R"({"functions":{"a":{"url":"NONE"}}})", "functions.a.url: it must be an object such as"},
       {R"({"functions":{"a":{"url":{"auth":"none"}}}})", R"(a.url.auth: 'none' is none of "NONE" or "AWS_IAM")"},

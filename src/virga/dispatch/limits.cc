@@ -71,11 +71,14 @@ Result<FunctionLimits> read_limits(const std::map<std::string, std::string>& tag
       } else {
         return wrong(tag, value, "the name of a function, or a JSON object, array or string to answer");
       }
+    } else if (tag == kTemplatesTag) {
+      if (value != "off" && value != "on") return wrong(tag, value, "on or off");
+      limits.templates = value == "off" ? Templates::Off : Templates::Allowed;
     } else if (std::ranges::find(kTagsOfOthers, tag) == kTagsOfOthers.end()) {
       return fail(ErrorCode::InvalidArgument,
                   "tags: '" + tag +
                       "' is not known; those of Virga are virga:rate, virga:burst, "
-                      "virga:caller-rate, virga:breaker, virga:fallback and virga:retry-delays");
+                      "virga:caller-rate, virga:breaker, virga:fallback, virga:templates and virga:retry-delays");
     }
   }
   // A second's worth, so that calls that come unevenly are not refused below the rate.

@@ -8,6 +8,9 @@
 
 namespace virga::dispatch {
 
+// Whether instances of a function may be forks of one another's template (docs/templates.md).
+enum class Templates { Allowed, Off };
+
 // The limits of one function, as its tags say them (docs/limits.md). Tags, because every client of the Lambda API can
 // set them: `aws lambda tag-resource`. A value; any thread.
 struct FunctionLimits {
@@ -18,10 +21,13 @@ struct FunctionLimits {
   std::string fallback_function;  // what runs instead while they do: NAME or NAME:QUALIFIER. virga:fallback
   std::string fallback_answer;    // or what is answered: JSON. virga:fallback
 
+  Templates templates = Templates::Allowed;  // virga:templates
+
   bool has_any() const { return rate > 0 || caller_rate > 0 || breaker > 0; }
   bool operator==(const FunctionLimits&) const = default;
 };
 
+inline constexpr std::string_view kTemplatesTag = "virga:templates";
 inline constexpr std::string_view kRateTag = "virga:rate";
 inline constexpr std::string_view kBurstTag = "virga:burst";
 inline constexpr std::string_view kCallerRateTag = "virga:caller-rate";

@@ -20,7 +20,8 @@ TEST(FunctionLimits, RefusesWhatIsNoLimitAndSaysWhatIs) {
         Case{"virga:burst", "0.5", "a number from 1"}, Case{"virga:caller-rate", "", "a number of calls a second"},
         Case{"virga:breaker", "0.5", "a percentage"}, Case{"virga:breaker", "0%", "a percentage"},
         Case{"virga:breaker", "101%", "a percentage"}, Case{"virga:fallback", "", "the name of a function"},
-        Case{"virga:fallback", "two words", "the name of a function"}, Case{"virga:speed", "1", "is not known"}}) {
+        Case{"virga:fallback", "two words", "the name of a function"}, Case{"virga:speed", "1", "is not known"},
+        Case{"virga:templates", "no", "on or off"}}) {
     auto limits = read_limits({{tag, value}});
     ASSERT_FALSE(limits) << tag << "=" << value;
     EXPECT_EQ(limits.error().code(), ErrorCode::InvalidArgument);
@@ -53,6 +54,13 @@ TEST(FunctionLimits, ABurstIsASecondsWorthUnlessToldOtherwise) {
 TEST(FunctionLimits, AFallbackIsAFunctionOrJson) {
   EXPECT_EQ(read_limits({{"virga:fallback", R"({"statusCode":503})"}})->fallback_answer, R"({"statusCode":503})");
   EXPECT_EQ(read_limits({{"virga:fallback", "spare"}})->fallback_function, "spare");
+}
+
+TEST(FunctionLimits, TemplatesAreAllowedUnlessTheyAreOff) {
+  EXPECT_EQ(read_limits({})->templates, Templates::Allowed);
+  EXPECT_EQ(read_limits({{"virga:templates", "on"}})->templates, Templates::Allowed);
+  EXPECT_EQ(read_limits({{"virga:templates", "off"}})->templates, Templates::Off);
+  EXPECT_FALSE(read_limits({{"virga:templates", "off"}})->has_any());
 }
 
 TEST(Refusals, AreTakenApartAgain) {

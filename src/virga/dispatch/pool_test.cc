@@ -426,6 +426,7 @@ TEST_F(PoolTest, ARetiredPoolEndsWhatIsIdleAndLetsTheOthersFinish) {
   start_many(2);
   submit("runs");
   pool->set_duty(Pool::Duty::Retired);
+  EXPECT_EQ(maker.retired.size(), 1u);
   settle();
   ASSERT_EQ(maker.living.size(), 1u);
   EXPECT_FALSE(maker.living[0]->is_killed);

@@ -53,7 +53,7 @@ enum class Fault {
 // Where the time went. Microseconds on the steady clock.
 struct Phases {
   std::chrono::microseconds queue{};   // waiting for an instance
-  std::chrono::microseconds start{};   // making the sandbox; 0 when the instance was warm or a stem
+  std::chrono::microseconds start{};   // making the sandbox, or forking it; 0 when the instance was warm or a stem
   std::chrono::microseconds attach{};  // giving a stem the function's code and limits; 0 when warm or cold
   std::chrono::microseconds boot{};    // starting the runtime's process until it speaks; 0 when warm
   std::chrono::microseconds init{};    // loading the function's code; 0 when warm
@@ -66,6 +66,7 @@ struct Phases {
 enum class StartKind {
   Warm,  // it had served a call, or was started ahead: nothing was waited for
   Stem,  // a waiting runtime that got its function
+  Fork,  // a copy of a process that had loaded the function
   Cold,  // nothing
 };
 
@@ -76,7 +77,8 @@ struct Outcome {
   Bytes max_memory;      // the most the instance ever used; 0: not known
   std::string log_tail;  // at most the last 4 KB of its log, START to REPORT; only if it was wanted
   StartKind start_kind = StartKind::Warm;
-  std::string cold_reason;  // why it was not a stem; only when cold: "NODE_OPTIONS is set"
+  std::string cold_reason;     // why it was nothing quicker: "NODE_OPTIONS is set"
+  std::string no_fork_reason;  // why it was not a fork, although its version is forked or would be if it could
   bool is_cold() const { return phases.of_start().count() > 0; }
 };
 

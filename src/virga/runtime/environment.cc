@@ -87,6 +87,12 @@ std::string function_arn(const Platform& platform, const model::FunctionName& fu
   return "arn:aws:lambda:" + platform.region + ":" + platform.account + ":function:" + function.text();
 }
 
+std::string fork_bind_body(const std::string& log_stream) {
+  boost::json::object body{{"log_stream", log_stream},
+                           {"environment", boost::json::object{{"AWS_LAMBDA_LOG_STREAM_NAME", log_stream}}}};
+  return boost::json::serialize(body);
+}
+
 std::string bind_body(const model::Version& version, const Runtime& runtime,
                       const std::map<std::string, std::string>& environment, const std::string& log_stream) {
   boost::json::object variables;

@@ -30,6 +30,9 @@ std::string make_log_stream(const model::Version& version, WallTime now);
 
 std::string function_arn(const Platform& platform, const model::FunctionName& function);
 
+// The body of the BIND frame of a fork: what it does not have from its template.
+std::string fork_bind_body(const std::string& log_stream);
+
 // The body of a BIND frame.
 std::string bind_body(const model::Version& version, const Runtime& runtime,
                       const std::map<std::string, std::string>& environment, const std::string& log_stream);

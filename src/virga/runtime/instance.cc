@@ -53,12 +53,14 @@ std::string error_payload(std::string_view type, std::string_view message) {
   return boost::json::serialize(body);
 }
 
-Instance::Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner, Stems* stems)
+Instance::Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner, Stems* stems,
+                   Templates* templates)
     : loop_(loop),
       sandboxes_(sandboxes),
       plan_(std::move(plan)),
       owner_(owner),
       stems_(stems),
+      templates_(templates),
       tasks_(loop),
       intake_(loop.now()),
       initialized_(loop),
@@ -84,10 +86,13 @@ io::Task<Instance::End> Instance::run() {
       end.refusal = std::move(error);
     }
   } else {
+    if (is_killed_) kill();  // it could not be before
     auto waited = co_await initialized_.wait(io::Deadline::at(process_at_ + plan_.init_timeout));
-    auto loading_at = std::max(process_at_, booted_at_);
-    start_phases_.boot = since(process_at_, loading_at);
-    start_phases_.init = since(loading_at, loop_.clock().steady());
+    if (start_kind_ != model::StartKind::Fork) {
+      auto loading_at = std::max(process_at_, booted_at_);
+      start_phases_.boot = since(process_at_, loading_at);
+      start_phases_.init = since(loading_at, loop_.clock().steady());
+    }
     if (!waited) {
       auto seconds = static_cast<double>(plan_.init_timeout.count()) / 1000;
       fail_init(
@@ -123,6 +128,7 @@ io::Task<Instance::End> Instance::run() {
     init_failure_->phases = start_phases_;
     init_failure_->start_kind = start_kind_;
     init_failure_->cold_reason = cold_reason_;
+    init_failure_->no_fork_reason = no_fork_reason_;
     init_failure_->max_memory.count = peak_memory_;
     end.failure = std::move(init_failure_);
   }
@@ -130,85 +136,6 @@ io::Task<Instance::End> Instance::run() {
   end.is_uncertain = is_uncertain_;
   if (!idle_log_.empty()) owner_.instance_logged(*this, std::exchange(idle_log_, {}));
   co_return end;
-}
-
-bool Instance::is_entrypoint_fault(const Error& error) const {
-  if (plan_.runtime->contract != ContractKind::RuntimeApi) return false;
-  return error.code() == ErrorCode::NotFound || error.code() == ErrorCode::PermissionDenied;
-}
-
-io::Task<Result<>> Instance::start() {
-  if (stems_ == nullptr) {
-    cold_reason_ = "stems are off";
-  } else {
-    auto taken = stems_->take(plan_);
-    cold_reason_ = std::move(taken.reason);
-    if (taken.stem != nullptr) {
-      bool is_bound = co_await adopt(std::move(taken.stem));
-      if (is_bound) co_return Result<>();
-      cold_reason_ = "the stem could not be bound";
-    }
-  }
-  auto begin = loop_.clock().steady();
-  VIRGA_CO_TRY(co_await start_cold());
-  process_at_ = loop_.clock().steady();
-  start_phases_.start = since(begin, process_at_);
-  co_return Result<>();
-}
-
-Sandboxes::OnEnded Instance::on_ended() {
-  return [this](const sandbox::Ended& ended) {
-    exit_ = ended;
-    ended_.set();
-    initialized_.set();
-  };
-}
-
-io::Task<Result<>> Instance::start_cold() {
-  auto spec = plan_.spec;
-  spec.id = sandbox_ = sandboxes_.next_id();
-  // BIND lies in the socket when the process begins to read.
-  VIRGA_CO_TRY_ASSIGN(auto launched,
-                      co_await launch(loop_, sandboxes_, std::move(spec), plan_.bind, *this, on_ended()));
-  is_started_ = true;
-  frames_ = std::move(launched.frames);
-  output_.emplace(std::move(launched.output));
-  if (launched.listener.valid()) {
-    VIRGA_CO_TRY_ASSIGN(api_, RuntimeApi::create(loop_, std::move(launched.listener), *this));
-  }
-  tasks_.add(read_output());
-  co_return Result<>();
-}
-
-io::Task<bool> Instance::adopt(std::unique_ptr<Stem> stem) {
-  auto begin = loop_.clock().steady();
-  sandbox::Binding binding;
-  binding.id = stem->sandbox;
-  binding.code_directory = plan_.spec.code_directory;
-  binding.layer_directories = plan_.spec.layer_directories;
-  binding.limits = plan_.spec.limits;
-  binding.network = plan_.spec.network;
-  auto bound = co_await sandboxes_.bind(std::move(binding), on_ended());
-  if (!bound || stem->is_broken) {
-    if (!bound) stems_->bind_failed(bound.error());
-    sandboxes_.kill(stem->sandbox);
-    stem->output->close();
-    co_await stem->frames->stop();
-    co_return false;
-  }
-  stems_->bind_succeeded();
-  sandbox_ = stem->sandbox;
-  is_started_ = true;
-  start_kind_ = model::StartKind::Stem;
-  frames_ = std::move(stem->frames);
-  frames_->set_sink(*this);
-  output_ = std::move(stem->output);
-  frames_->bind(plan_.bind);
-  tasks_.add(read_output());
-  process_at_ = loop_.clock().steady();
-  if (stem->has_booted) booted_at_ = process_at_;
-  start_phases_.attach = since(begin, process_at_);
-  co_return true;
 }
 
 void Instance::end_init() {
@@ -401,6 +328,7 @@ void Instance::answer(std::uint64_t number, model::Fault fault, std::string_view
     call.outcome.phases.run = run;
     call.outcome.start_kind = start_kind_;
     call.outcome.cold_reason = cold_reason_;
+    call.outcome.no_fork_reason = no_fork_reason_;
     call.log.insert(0, std::exchange(idle_log_, {}));
   }
   bool drains = in_flight_.limit() > 1 && state_ == State::Ending && !said_last_;
@@ -417,8 +345,10 @@ void Instance::answer(std::uint64_t number, model::Fault fault, std::string_view
 
 void Instance::finish(Call& call) {
   // The sandbox may hold a little more than the function's memory for its own parts, and cached files fill it to the
-  // brim.
-  call.outcome.max_memory.count = std::min(peak_memory_, plan_.version->config.memory.count);
+  // brim. Of a fork it is what it would have been by itself, at most: pages of its template that it has changed count
+  // twice.
+  call.outcome.max_memory.count =
+      std::min(peak_memory_ == 0 ? 0 : peak_memory_ + shared_memory_, plan_.version->config.memory.count);
   owner_.instance_finished(*this, call);
 }
 

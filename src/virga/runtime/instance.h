@@ -24,14 +24,16 @@
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandboxes.h"
 #include "virga/runtime/stems.h"
+#include "virga/runtime/templates.h"
 
 namespace virga::runtime {
 
 // One sandboxed process that serves one version: starts it, speaks its contract, holds it to its timeouts, and ends it.
 class Instance final : public AnyInstance, public ContractSink {
  public:
-  // `stems` may be null: then every start is cold. All outlive it.
-  Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner, Stems* stems = nullptr);
+  // Without `stems` every start is cold, without `templates` none is a fork. All outlive it.
+  Instance(io::Loop& loop, Sandboxes& sandboxes, InstancePlan plan, InstanceOwner& owner, Stems* stems = nullptr,
+           Templates* templates = nullptr);
   ~Instance() override;
 
   io::Task<End> run() override;
@@ -61,6 +63,9 @@ class Instance final : public AnyInstance, public ContractSink {
   void contract_broken(std::string_view why) override;
 
   io::Task<Result<>> start();
+  // Whether a fork is this instance now.
+  io::Task<bool> start_as_fork();
+  io::Task<bool> adopt(Templates::Taken taken);
   io::Task<Result<>> start_cold();
   // Whether the stem is this instance now. It is ended if not.
   io::Task<bool> adopt(std::unique_ptr<Stem> stem);
@@ -89,6 +94,7 @@ class Instance final : public AnyInstance, public ContractSink {
   InstancePlan plan_;
   InstanceOwner& owner_;
   Stems* stems_;
+  Templates* templates_;
   Stems::Hold hold_;  // until its first call is done
   io::TaskGroup tasks_;
   State state_ = State::Starting;
@@ -120,8 +126,10 @@ class Instance final : public AnyInstance, public ContractSink {
   model::Phases start_phases_;
   model::StartKind start_kind_ = model::StartKind::Cold;
   std::string cold_reason_;
-  SteadyTime process_at_;  // when its process was there, or was bound
-  SteadyTime booted_at_;   // when it said that it has booted; not set: it did not say it
+  std::string no_fork_reason_;
+  std::uint64_t shared_memory_ = 0;  // bytes that a fork has of its template, and that count as the template's
+  SteadyTime process_at_;            // when its process was there, or was bound
+  SteadyTime booted_at_;             // when it said that it has booted; not set: it did not say it
   bool first_call_ = true;
   bool is_frozen_ = false;
   std::uint64_t peak_memory_ = 0;  // bytes

@@ -17,6 +17,7 @@ struct InstancePlan {
   sandbox::Spec spec;                             // complete but for its id
   std::string bind;                               // body of the BIND frame
   std::chrono::milliseconds init_timeout{};
+  bool can_be_forked = false;  // an instance may be a fork of a process that has loaded this version
   bool starts_prepared =
       false;  // its command line names derived files, which no stem has: it starts sooner than a stem boots
   std::string cold_reason;  // why no stem can take it: "NODE_OPTIONS is set"; "": one can

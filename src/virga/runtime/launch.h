@@ -26,4 +26,8 @@ struct Launched {
 io::Task<Result<Launched>> launch(io::Loop& loop, Sandboxes& sandboxes, sandbox::Spec spec, std::string bind,
                                   ContractSink& sink, Sandboxes::OnEnded on_ended);
 
+// Likewise of a fork of a template that runs.
+io::Task<Result<Launched>> launch_fork(io::Loop& loop, Sandboxes& sandboxes, sandbox::Fork fork, std::string bind,
+                                       ContractSink& sink, Sandboxes::OnEnded on_ended);
+
 }  // namespace virga::runtime

@@ -140,6 +140,8 @@ InstancePlan make_plan(std::shared_ptr<const model::Version> version, const Runt
     auto start = start_environment(environment, *version, runtime, has_libraries(folders));
     plan.spec.environment = as_list(start);
     plan.cold_reason = find_cold_reason(start, *version, runtime);
+    // What a wrapper makes of the process is not known.
+    plan.can_be_forked = runtime.has_templates && !config.environment.contains("AWS_LAMBDA_EXEC_WRAPPER");
   }
   // A program that speaks the Runtime API leaves it unread.
   plan.bind = bind_body(*version, runtime, environment, log_stream);

@@ -147,6 +147,7 @@ Result<Runtime> load_one(const std::string& directory) {
   VIRGA_TRY_ASSIGN(auto needs, manifest.texts("needs"));
   VIRGA_TRY_ASSIGN(runtime.has_stems, manifest.flag("stems"));
   VIRGA_TRY_ASSIGN(runtime.boots_for_memory, manifest.flag("boots_for_memory"));
+  VIRGA_TRY_ASSIGN(runtime.has_templates, manifest.flag("templates"));
   VIRGA_TRY_ASSIGN(auto interpreters, manifest.texts("interpreters"));
   // A program that the package brings is looked for in the package, when an instance starts.
   if (runtime.contract == ContractKind::RuntimeApi) return runtime;

@@ -37,6 +37,8 @@ struct Runtime {
   bool has_stems = false;
   // Whether it reads its memory limit while it boots, as V8 does for its heap: a stem then serves that limit alone.
   bool boots_for_memory = false;
+  // Whether a process that has loaded its function can be forked into instances (docs/templates.md).
+  bool has_templates = false;
   std::vector<std::string> version_command;
   // What makes derived files of a package at its deployment; empty: nothing does.
   std::vector<std::string> prepare;

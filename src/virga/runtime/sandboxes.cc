@@ -32,15 +32,29 @@ Result<> Sandboxes::attach() {
 }
 
 io::Task<Result<sandbox::Started>> Sandboxes::start(sandbox::Spec spec, sandbox::Channels channels, OnEnded on_ended) {
-  if (stopping_) co_return fail(ErrorCode::Unavailable, "Virga is stopping");
   auto id = spec.id;
-  auto asked = helper_->start(spec, channels);
+  std::function<Result<>()> ask = [this, spec = std::move(spec), channels] { return helper_->start(spec, channels); };
+  auto begun = begin(id, std::move(ask), std::move(on_ended));
+  auto answer = co_await std::move(begun);
+  co_return answer;
+}
+
+io::Task<Result<sandbox::Started>> Sandboxes::fork(sandbox::Fork fork, sandbox::Channels channels, OnEnded on_ended) {
+  std::function<Result<>()> ask = [this, fork, channels] { return helper_->fork(fork, channels); };
+  auto begun = begin(fork.id, std::move(ask), std::move(on_ended));
+  auto answer = co_await std::move(begun);
+  co_return answer;
+}
+
+io::Task<Result<sandbox::Started>> Sandboxes::begin(std::uint64_t id, std::function<Result<>()> ask, OnEnded on_ended) {
+  if (stopping_) co_return fail(ErrorCode::Unavailable, "Virga is stopping");
+  auto asked = ask();
   while (!asked && asked.error().code() == ErrorCode::ResourceExhausted) {
     // The helper is behind with its work: it takes more when it has answered some.
     auto deadline = io::Deadline::in(loop_, std::chrono::milliseconds(10));
     co_await io::sleep_until(loop_, deadline);
     if (stopping_) co_return fail(ErrorCode::Unavailable, "Virga is stopping");
-    asked = helper_->start(spec, channels);
+    asked = ask();
   }
   if (!asked) co_return fail(std::move(asked).error());
   auto running = std::make_shared<Running>(loop_);
@@ -50,6 +64,13 @@ io::Task<Result<sandbox::Started>> Sandboxes::start(sandbox::Spec spec, sandbox:
   auto answer = co_await running->started.wait();
   if (!answer) co_return fail(std::move(answer).error());
   co_return std::move(*answer);
+}
+
+bool Sandboxes::watch(std::uint64_t id, OnEnded on_ended) {
+  auto found = running_.find(id);
+  if (found == running_.end()) return false;
+  found->second->on_ended = std::move(on_ended);
+  return true;
 }
 
 io::Task<Result<sandbox::Bound>> Sandboxes::bind(sandbox::Binding binding, OnEnded on_ended) {

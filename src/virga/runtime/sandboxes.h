@@ -38,6 +38,11 @@ class Sandboxes {
   // Starts a sandbox whose spec.id came from next_id(). `on_ended` is called only if it was started, and never before
   // this has answered.
   io::Task<Result<sandbox::Started>> start(sandbox::Spec spec, sandbox::Channels channels, OnEnded on_ended);
+  // Forks a template, likewise.
+  io::Task<Result<sandbox::Started>> fork(sandbox::Fork fork, sandbox::Channels channels, OnEnded on_ended);
+  // From here on `on_ended` is told of the end of a sandbox that runs, in the place of who was to be. False: it has
+  // ended already.
+  bool watch(std::uint64_t id, OnEnded on_ended);
   // Gives a stem its task, once. `on_ended` takes the place of the one of its start. On an error the stem is of no
   // use, is to be killed, and its end is told to nobody.
   io::Task<Result<sandbox::Bound>> bind(sandbox::Binding binding, OnEnded on_ended);
@@ -75,6 +80,8 @@ class Sandboxes {
 
   Sandboxes(io::Loop& loop, std::unique_ptr<sandbox::Helper> helper);
   Result<> attach();
+  // Sends a request whose answer is Started or StartFailed, and awaits that.
+  io::Task<Result<sandbox::Started>> begin(std::uint64_t id, std::function<Result<>()> ask, OnEnded on_ended);
   io::Task<void> receive();
   void dispatch(sandbox::Event event);
   void resolve_names(std::uint64_t id, os::Descriptor datagrams, os::Descriptor listener);

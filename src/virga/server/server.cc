@@ -22,6 +22,7 @@
 #include "virga/ledger/logs.h"
 #include "virga/names/resolver.h"
 #include "virga/runtime/runtimes.h"
+#include "virga/runtime/sandbox_templates.h"
 #include "virga/runtime/sandboxes.h"
 #include "virga/sandbox/confinement.h"
 #include "virga/server/aws_dialect.h"
@@ -91,6 +92,25 @@ void count_stems(metrics::Registry& registry, const runtime::Stems& stems) {
                         [&stems] { return static_cast<double>(stems.lost()); });
 }
 
+void count_templates(metrics::Registry& registry, const runtime::Templates& templates) {
+  using Read = std::uint64_t runtime::Templates::Counts::*;
+  auto gauge = [&](std::string_view name, std::string_view help, Read member) {
+    registry.gauge_from(name, help, [&templates, member] { return static_cast<double>(templates.counts().*member); });
+  };
+  auto counter = [&](std::string_view name, std::string_view help, Read member) {
+    registry.counter_from(name, help, [&templates, member] { return static_cast<double>(templates.counts().*member); });
+  };
+  using Counts = runtime::Templates::Counts;
+  gauge("virga_templates", "Processes that have loaded a function and are forked into its instances.",
+        &Counts::templates);
+  gauge("virga_templates_refused", "Versions whose code cannot be forked.", &Counts::refused);
+  gauge("virga_templates_memory_bytes", "What templates and the forks that wait hold.", &Counts::memory_bytes);
+  gauge("virga_forks_waiting", "Forks made ahead of need.", &Counts::waiting);
+  counter("virga_forks_taken_total", "Instances that began as a fork that was waiting.", &Counts::taken);
+  counter("virga_forks_made_total", "Instances that began as a fork made for them.", &Counts::made);
+  counter("virga_forks_lost_total", "Templates and waiting forks that ended by themselves.", &Counts::lost);
+}
+
 void count_names(metrics::Registry& registry, const names::Resolver& resolver) {
   using Read = std::uint64_t names::Resolver::Counters::*;
   auto counter = [&](std::string_view name, std::string_view help, Read member) {
@@ -132,6 +152,8 @@ struct Server::State {
   std::unique_ptr<catalog::Catalog> catalog;
   std::optional<ledger::Logs> logs;
   std::optional<runtime::Stems> stems;
+  std::optional<runtime::SandboxTemplates> template_maker;
+  std::optional<runtime::Templates> templates;
   std::optional<dispatch::SandboxInstances> instances;
   std::optional<dispatch::StemUses> stem_uses;
   std::optional<dispatch::Dispatcher> dispatcher;
@@ -222,17 +244,22 @@ Result<> Server::State::build() {
   runtime::Stems::Options waiting;
   waiting.memory_budget = std::min(waiting.memory_budget, memory_budget.count / kStemShare);
   stems.emplace(loop, *sandboxes, waiting);
+  template_maker.emplace(loop, *sandboxes);
+  runtime::Templates::Options forking;
+  if (!options.templates) forking.memory_budget = 0;
+  templates.emplace(loop, *template_maker, forking);
   dispatch::SandboxInstances::Options making;
   making.platform = {options.region, options.account, url, key.id, key.secret};
-  instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *stems, *runtimes, catalog->packages()},
+  instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *stems, *templates, *runtimes, *catalog},
                     making);
   dispatch::Options dispatching;
   dispatching.account_concurrency = options.concurrency;
   dispatching.max_queue_wait = options.queue_wait;
   dispatching.memory_budget = memory_budget;
   dispatching.freeze_after = sandboxes->can_freeze() ? options.freeze_after : std::chrono::milliseconds(0);
-  dispatch::Dispatcher::Parts dispatcher_parts{loop,  *catalog, *instances,
-                                               *logs, metrics,  [this] { return model::Bytes{stems->memory()}; }};
+  dispatch::Dispatcher::Parts dispatcher_parts{
+      loop,  *catalog, *instances,
+      *logs, metrics,  [this] { return model::Bytes{stems->memory() + templates->counts().memory_bytes}; }};
   dispatcher.emplace(dispatcher_parts, dispatching);
   async_calls.emplace(
       events::AsyncCalls::Parts{loop, *loop_store, *catalog, *dispatcher, system_random(), metrics, targets},
@@ -255,6 +282,7 @@ Result<> Server::State::build() {
   http.emplace(loop, *gateway);
   count_http(metrics, *http);
   count_stems(metrics, *stems);
+  count_templates(metrics, *templates);
   names::Resolver::Options resolving;
   resolving.policy = names::AddressPolicy(std::move(egress_allowed));
   names.emplace(loop, system_random(), std::move(resolving));
@@ -263,6 +291,7 @@ Result<> Server::State::build() {
   // Nothing can fail any more: from here on stop() is needed.
   sandboxes->serve();
   stems->serve();
+  templates->serve();
   stem_uses.emplace(dispatch::StemUses::Parts{loop, *catalog, *runtimes, *stems});
   http->serve(std::move(*listener));
   listener.reset();
@@ -344,6 +373,9 @@ io::Task<void> Server::stop() {
   co_await state_->http->stop(kGrace);
   state_->preparer->end();
   co_await state_->stems->stop();
+  co_await state_->templates->stop();
+  auto ended = co_await state_->template_maker->stop();
+  (void)ended;
   co_await state_->sandboxes->stop();
   co_await state_->names->stop();
   co_await state_->preparer->stop();

@@ -25,6 +25,7 @@ struct Options {
   std::string secret_key;
   std::uint32_t concurrency = 1000;              // calls at once, of all functions together
   std::chrono::seconds queue_wait{30};           // of a call, until it is refused
+  bool templates = true;                         // instances may be forks (docs/templates.md)
   model::Bytes memory_budget;                    // of all instances together; 0: a share of the machine's memory
   std::chrono::milliseconds freeze_after{2000};  // without a call, until an instance is frozen; 0: never
   bool public_functions = false;  // `virga dev`: a function without a URL configuration answers at /fn/NAME/ as well

@@ -52,6 +52,8 @@ class Serve final : public Verb {
     app.add_option("--egress-allow", egress_allowed_,
                    "a private IPv4 range that functions with a way out may reach all the same; may be given again")
         ->type_name("RANGE");
+    app.add_flag("!--no-templates", templates_,
+                 "fork no instances from a process that has loaded their function: each loads it itself");
     app.add_flag("--rootless", rootless_, "make sandboxes without privileges, even when run as root");
     app.add_option("--log-format", log_format_, "text or json; unless given, text on a terminal and json elsewhere")
         ->type_name("FORMAT")
@@ -80,6 +82,7 @@ class Serve final : public Verb {
     options.region = shared_.region;
     options.concurrency = shared_.concurrency;
     options.queue_wait = std::chrono::seconds(shared_.queue_wait);
+    options.templates = templates_;
     options.memory_budget.count = memory_budget_;
     options.freeze_after = std::chrono::milliseconds(static_cast<std::int64_t>(freeze_after_ * 1000));
     options.user = user_;
@@ -121,6 +124,7 @@ class Serve final : public Verb {
 
   SharedOptions shared_;
   std::string listen_ = "127.0.0.1";
+  bool templates_ = true;
   std::uint64_t memory_budget_ = 0;  // bytes; 0: not given
   double freeze_after_ = 2;          // seconds
   std::string user_;

@@ -12,15 +12,20 @@ std::string format_phases(const model::Phases& phases) {
 }
 
 std::string format_start(const model::Outcome& outcome) {
+  std::string text;
   switch (outcome.start_kind) {
     case model::StartKind::Warm:
       return "";
+    case model::StartKind::Fork:
+      return outcome.cold_reason.empty() ? "fork" : "fork; " + outcome.cold_reason;
     case model::StartKind::Stem:
-      return "stem";
+      text = "stem";
+      break;
     case model::StartKind::Cold:
+      text = outcome.cold_reason.empty() ? "cold" : "cold; " + outcome.cold_reason;
       break;
   }
-  return outcome.cold_reason.empty() ? "cold" : "cold; " + outcome.cold_reason;
+  return outcome.no_fork_reason.empty() ? text : text + "; no fork: " + outcome.no_fork_reason;
 }
 
 }  // namespace virga::dialects

@@ -13,8 +13,9 @@ namespace virga::dialects {
 inline constexpr std::string_view kPhasesField = "X-Virga-Phases";
 std::string format_phases(const model::Phases& phases);
 
-// The header that says what the call found when it had to wait for a start: "stem", or "cold; REASON" with why it was
-// no stem.
+// The header that says what the call found when it had to wait for a start: "fork", "fork; none was waiting", "stem",
+// or "cold; REASON" with why it was no stem. Behind the latter two, where its version is forked or would be if it
+// could: "; no fork: REASON".
 inline constexpr std::string_view kStartField = "X-Virga-Start";
 std::string format_start(const model::Outcome& outcome);  // "": it did not have to
 

@@ -24,6 +24,15 @@ TEST(Start, IsNamedWithItsReason) {
   outcome.start_kind = model::StartKind::Cold;
   outcome.cold_reason = "NODE_OPTIONS is set";
   EXPECT_EQ(format_start(outcome), "cold; NODE_OPTIONS is set");
+  outcome.no_fork_reason = "its code leaves a thread running";
+  EXPECT_EQ(format_start(outcome), "cold; NODE_OPTIONS is set; no fork: its code leaves a thread running");
+  outcome.start_kind = model::StartKind::Stem;
+  EXPECT_EQ(format_start(outcome), "stem; no fork: its code leaves a thread running");
+  outcome.start_kind = model::StartKind::Fork;
+  outcome.cold_reason.clear();
+  EXPECT_EQ(format_start(outcome), "fork");
+  outcome.cold_reason = "none was waiting";
+  EXPECT_EQ(format_start(outcome), "fork; none was waiting");
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ bool wants_another(const Demand& demand) {
   if (demand.starting >= kMaxStarting || demand.starting * demand.concurrency >= demand.queued) return false;
   if (demand.instances == demand.starting) return true;
   if (!demand.run_time.is_known()) return false;  // the first call still runs: its age will tell
-  if (demand.oldest_wait < kPatience) return false;
+  // The first call of the queue may be younger than the round of the loop.
+  if (demand.patience.count() > 0 && demand.oldest_wait < demand.patience) return false;
   // The last one in the queue waits this long without another instance.
   auto wait = static_cast<double>(demand.queued) * demand.run_time.microseconds() /
               static_cast<double>(demand.instances * demand.concurrency);

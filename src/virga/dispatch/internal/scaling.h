@@ -31,10 +31,11 @@ struct Demand {
   std::size_t queued = 0;     // calls that no instance has
   std::size_t instances = 0;  // with those that start
   std::size_t starting = 0;
-  std::chrono::nanoseconds oldest_wait{};  // of the first call in the queue
-  MeanTime run_time;                       // of a call
-  MeanTime start_time;                     // of an instance
-  std::size_t concurrency = 1;             // calls that an instance runs at a time
+  std::chrono::nanoseconds oldest_wait{};         // of the first call in the queue
+  MeanTime run_time;                              // of a call
+  MeanTime start_time;                            // of an instance
+  std::size_t concurrency = 1;                    // calls that an instance runs at a time
+  std::chrono::nanoseconds patience = kPatience;  // 0 where a start costs hardly anything
 };
 
 // Whether one more start shortens the wait: the queue x run time / instances is longer than a start takes.

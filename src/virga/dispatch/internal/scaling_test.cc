@@ -62,6 +62,19 @@ TEST(Scaling, StartsAnotherInstanceWhenTheWaitIsLongerThanAStart) {
   }
 }
 
+TEST(Scaling, AForkIsWantedAsSoonAsACallHasToWaitLongerThanForIt) {
+  Demand demand;
+  demand.queued = demand.instances = 1;
+  demand.oldest_wait = -microseconds(20);  // it came after the round of the loop began
+  demand.run_time = mean(milliseconds(5));
+  demand.start_time = mean(milliseconds(4));
+  EXPECT_FALSE(wants_another(demand));
+  demand.patience = {};
+  EXPECT_TRUE(wants_another(demand));
+  demand.run_time = mean(milliseconds(3));
+  EXPECT_FALSE(wants_another(demand));
+}
+
 TEST(Scaling, PrefetchesByHowLongCallsRun) {
   struct {
     microseconds run_time;

@@ -145,12 +145,16 @@ class FakeInstances final : public InstanceMaker {
     instance->at_once = at_once;
     return instance;
   }
+  std::optional<std::chrono::microseconds> fork_time(const model::Version&) const override { return forked; }
+  void retire(const model::Version& version) override { retired.push_back(version.revision.text()); }
   FakeInstance& newest() { return *living.back(); }
 
   std::vector<FakeInstance*> living;
-  std::vector<std::string> made;  // the revisions, in order
-  std::optional<Error> missing;   // why none can be made
-  std::size_t at_once = 1;        // calls that those made from now on run at a time
+  std::vector<std::string> made;                    // the revisions, in order
+  std::vector<std::string> retired;                 // likewise
+  std::optional<Error> missing;                     // why none can be made
+  std::optional<std::chrono::microseconds> forked;  // what the next start takes, as a fork
+  std::size_t at_once = 1;                          // calls that those made from now on run at a time
 
  private:
   io::Loop& loop_;
