@@ -51,7 +51,7 @@ class Boto3(unittest.TestCase):
         with self.assertRaises(self.aws.exceptions.PreconditionFailedException):
             self.aws.update_function_configuration(FunctionName="twice", Timeout=5, RevisionId="old")
         self.refused("ValidationException", self.create, name="f" * 65)
-        self.refused("UnsupportedOperationException", self.aws.get_function_event_invoke_config, FunctionName="twice")
+        self.refused("UnsupportedOperationException", self.aws.list_code_signing_configs)
         self.refused("InvalidSignatureException", self.virga.client("lambda", secret="wrong").list_functions)
 
     def test_function_life(self):
