@@ -16,7 +16,8 @@ SOURCE = "import time\ndef handler(event, context):\n  time.sleep(event)\n"
 
 class Stopping(unittest.TestCase):
     def test_two_hundred_instances_end_at_once(self):
-        with Virga() as virga:
+        # A sandbox with two processes each; forks would have one.
+        with Virga("--no-templates") as virga:
             api = virga.client("lambda", max_pool_connections=INSTANCES, read_timeout=120)
             # A disk each for /tmp: more than half of the memory.
             api.create_function(FunctionName="many", Runtime="python3.11", Handler="app.handler", Role=ROLE, MemorySize=256,
