@@ -29,6 +29,15 @@ Answer<FunctionReference> Call::unqualified_function() const {
   return reference;
 }
 
+io::Task<Result<>> Call::attach(model::FunctionName function, catalog::AttachmentKey key,
+                                std::optional<std::string> json) {
+  std::function<Result<>(catalog::Catalog&)> change = [&](catalog::Catalog& catalog) {
+    return catalog.attach(function, key, std::move(json));
+  };
+  auto attached = co_await mutate<void>(std::move(change));
+  co_return attached;
+}
+
 http::Response json_response(int status, std::string body) {
   return http::Response::make(status, "application/json", std::move(body));
 }

@@ -74,6 +74,8 @@ class Call {
   io::Task<Result<T>> mutate(std::function<Result<T>(catalog::Catalog&)> change) {
     return services_->deployments.mutate<T>(std::move(change));
   }
+  // Keeps JSON with a function; nullopt removes it (Catalog::attach).
+  io::Task<Result<>> attach(model::FunctionName function, catalog::AttachmentKey key, std::optional<std::string> json);
 
  private:
   static constexpr std::size_t kInlineBody = 256 << 10;

@@ -85,15 +85,6 @@ void append(json::Object& object, const Call& call, const model::FunctionName& f
   }
 }
 
-io::Task<Result<>> attach(Call call, Target target, std::optional<std::string> json) {
-  std::function<Result<>(catalog::Catalog&)> change = [name = target.function.name, key = target.key(),
-                                                       json = std::move(json)](catalog::Catalog& catalog) {
-    return catalog.attach(name, key, json);
-  };
-  auto attached = co_await call.mutate<void>(std::move(change));
-  co_return attached;
-}
-
 http::Response answer(const Call& call, const Target& target, const InvokeConfig& config) {
   std::string body;
   {
@@ -105,7 +96,7 @@ http::Response answer(const Call& call, const Target& target, const InvokeConfig
 
 io::Task<http::Response> set(Call call, Target target, InvokeConfig base) {
   VIRGA_OR_RESPOND(InvokeConfig config, read_body(call, std::move(base)));
-  auto attached = co_await attach(call, target, config.encode());
+  auto attached = co_await call.attach(target.function.name, target.key(), config.encode());
   if (!attached) co_return respond(attached.error());
   co_return answer(call, target, config);
 }
@@ -135,7 +126,7 @@ io::Task<http::Response> get_function_event_invoke_config(Call call) {
 io::Task<http::Response> delete_function_event_invoke_config(Call call) {
   VIRGA_OR_RESPOND(Target target, find_target(call));
   if (!target.config) co_return respond(no_configuration(call, target));
-  auto removed = co_await attach(call, target, std::nullopt);
+  auto removed = co_await call.attach(target.function.name, target.key(), std::nullopt);
   if (!removed) co_return respond(removed.error());
   co_return no_content();
 }

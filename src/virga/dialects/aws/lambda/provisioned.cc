@@ -67,15 +67,6 @@ void append(json::Object& object, const Call& call, const model::Version& versio
   object.add("LastModified", format_lambda_time(provisioned.modified));
 }
 
-io::Task<Result<>> attach(Call call, Target target, std::optional<std::string> json) {
-  std::function<Result<>(catalog::Catalog&)> change = [name = target.function.name, key = target.key(),
-                                                       json = std::move(json)](catalog::Catalog& catalog) {
-    return catalog.attach(name, key, json);
-  };
-  auto attached = co_await call.mutate<void>(std::move(change));
-  co_return attached;
-}
-
 std::optional<Refusal> check_requested(const Call& call, const Target& target, std::uint32_t requested) {
   const auto& reserved = target.resolved.function->function.reserved_concurrency;
   if (reserved && requested > *reserved) {
@@ -106,7 +97,7 @@ io::Task<http::Response> put_provisioned_concurrency_config(Call call) {
   VIRGA_OR_RESPOND(Target target, find_target(call));
   Provisioned provisioned{static_cast<std::uint32_t>(*requested), call.services().clock.wall()};
   if (auto refusal = check_requested(call, target, provisioned.requested)) co_return respond(*refusal);
-  auto attached = co_await attach(call, target, dispatch::write_provisioned(provisioned));
+  auto attached = co_await call.attach(target.function.name, target.key(), dispatch::write_provisioned(provisioned));
   if (!attached) co_return respond(attached.error());
   std::string body;
   {
@@ -130,7 +121,7 @@ io::Task<http::Response> get_provisioned_concurrency_config(Call call) {
 io::Task<http::Response> delete_provisioned_concurrency_config(Call call) {
   VIRGA_OR_RESPOND(Target target, find_target(call));
   if (!target.provisioned) co_return respond(no_configuration());
-  auto removed = co_await attach(call, target, std::nullopt);
+  auto removed = co_await call.attach(target.function.name, target.key(), std::nullopt);
   if (!removed) co_return respond(removed.error());
   co_return no_content();
 }
