@@ -47,6 +47,8 @@ class Cursor {
   bool failed() const { return problem_ != nullptr; }
   // "a comma or the end of the object was expected at byte 17"
   std::string error() const;
+  // The byte that is looked at next; behind peek(), the first one of the value.
+  std::size_t position() const { return position_; }
 
  private:
   void skip_space();
