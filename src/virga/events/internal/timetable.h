@@ -8,31 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "virga/events/schedule/expression.h"
-
-namespace virga::events {
-
-// What happens with times that went by while nobody looked: Virga was down, or the clock was put forward.
-enum class Missed {
-  Skip,  // nothing; it is written down that they were missed
-  Once,  // the last of them is made up for
-  All,   // each of them is
-};
-
-// When a schedule fires. A value.
-struct Plan {
-  Expression expression;
-  Zone zone = Zone::utc();
-  std::optional<UtcTime> start;  // not before
-  std::optional<UtcTime> end;    // not after
-  std::chrono::seconds window{0};
-  Missed missed = Missed::Once;
-  bool is_enabled = true;
-  UtcTime created;        // rates count from here, or from the start
-  std::uint64_t seed = 0;  // of what spreads it over its window
-};
-
-}  // namespace virga::events
+#include "virga/events/schedule/plan.h"
 
 namespace virga::events::internal {
 

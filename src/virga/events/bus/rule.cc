@@ -1,0 +1,99 @@
+#include "virga/events/bus/rule.h"
+
+#include "virga/base/record.h"
+
+namespace virga::events {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+
+std::uint64_t number_of(WallTime time) {
+  return static_cast<std::uint64_t>(unix_milliseconds(time));
+}
+WallTime time_of(std::uint64_t milliseconds) {
+  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds)));
+}
+
+void write(RecordWriter& writer, const Tags& tags) {
+  writer.number(tags.size());
+  for (const auto& [name, value] : tags) writer.text(name).text(value);
+}
+Tags read_tags(RecordReader& reader) {
+  Tags tags;
+  for (auto count = reader.number(); count > 0 && reader.is_good(); --count) {
+    auto name = reader.text();
+    tags.emplace(std::move(name), reader.text());
+  }
+  return tags;
+}
+
+}  // namespace
+
+std::string BusInfo::encode() const {
+  RecordWriter writer(kFormat);
+  writer.text(name).text(description).number(number_of(created)).number(number_of(modified));
+  write(writer, tags);
+  return writer.take();
+}
+
+std::optional<BusInfo> BusInfo::decode(std::string_view bytes) {
+  RecordReader reader(bytes);
+  BusInfo bus;
+  bus.name = reader.text();
+  bus.description = reader.text();
+  bus.created = time_of(reader.number());
+  bus.modified = time_of(reader.number());
+  bus.tags = read_tags(reader);
+  if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;
+  return bus;
+}
+
+Result<> BusRule::compile() {
+  compiled.reset();
+  if (pattern.empty()) return {};
+  VIRGA_TRY_ASSIGN(compiled, Pattern::compile(pattern));
+  return {};
+}
+
+std::string BusRule::encode() const {
+  RecordWriter writer(kFormat);
+  writer.text(bus).text(name).text(pattern).text(schedule).text(description).text(role);
+  writer.number(is_enabled ? 1 : 0).number(number_of(created));
+  write(writer, tags);
+  writer.number(targets.size());
+  for (const auto& [id, target] : targets) writer.text(target.raw);
+  return writer.take();
+}
+
+std::optional<BusRule> BusRule::decode(std::string_view bytes) {
+  RecordReader reader(bytes);
+  BusRule rule;
+  rule.bus = reader.text();
+  rule.name = reader.text();
+  rule.pattern = reader.text();
+  rule.schedule = reader.text();
+  rule.description = reader.text();
+  rule.role = reader.text();
+  rule.is_enabled = reader.number() != 0;
+  rule.created = time_of(reader.number());
+  rule.tags = read_tags(reader);
+  for (auto count = reader.number(); count > 0 && reader.is_good(); --count) {
+    auto target = RuleTarget::read(reader.view());
+    if (!target) return std::nullopt;
+    auto id = target->id;
+    rule.targets.emplace(std::move(id), std::move(*target));
+  }
+  if (reader.format() != kFormat || !reader.is_whole() || !rule.compile()) return std::nullopt;
+  return rule;
+}
+
+std::string bus_arn(const Place& place, std::string_view bus) {
+  return "arn:aws:events:" + place.region + ":" + place.account + ":event-bus/" + std::string(bus);
+}
+
+std::string rule_arn(const Place& place, const BusRule& rule) {
+  auto bus = rule.bus == kDefaultBus ? std::string() : rule.bus + "/";
+  return "arn:aws:events:" + place.region + ":" + place.account + ":rule/" + bus + rule.name;
+}
+
+}  // namespace virga::events
