@@ -61,3 +61,10 @@ http::Response respond(const Error& error);
   target = std::move(*temporary)
 #define VIRGA_OR_REFUSE(target, expression) \
   VIRGA_OR_REFUSE_WITH(VIRGA_CONCAT(virga_or_, __COUNTER__), target, expression)
+// The same in a coroutine that gives an Answer.
+#define VIRGA_OR_REFUSE_CO_WITH(temporary, target, expression)             \
+  auto temporary = (expression);                                           \
+  if (!temporary) co_return std::unexpected(std::move(temporary).error()); \
+  target = std::move(*temporary)
+#define VIRGA_OR_REFUSE_CO(target, expression) \
+  VIRGA_OR_REFUSE_CO_WITH(VIRGA_CONCAT(virga_or_, __COUNTER__), target, expression)

@@ -94,11 +94,13 @@ io::Task<Result<>> Bus::write_rule(BusRule rule) {
   std::function<void()> arrived;
   auto id = internal::rule_key(internal::kRuleSchedules, rule.bus, rule.name);
   auto before = find_rule(rule.bus, rule.name);
-  bool is_same = before && before->schedule == rule.schedule && before->is_enabled == rule.is_enabled;
+  bool is_same = before && before->schedule == rule.schedule && before->is_enabled == rule.is_enabled &&
+                 missed_of(before->tags) == missed_of(rule.tags);
   if (!rule.schedule.empty() && !is_same) {
     PlanText plan;
     plan.expression = rule.schedule;
     plan.is_enabled = rule.is_enabled;
+    plan.missed = missed_of(rule.tags);
     plan.created = std::chrono::floor<std::chrono::seconds>(parts_.loop.clock().wall());
     if (rule.schedule.starts_with("at(")) {
       co_return fail(ErrorCode::InvalidArgument, "Parameter ScheduleExpression is not valid.");

@@ -29,6 +29,11 @@ Tags read_tags(RecordReader& reader) {
 
 }  // namespace
 
+Missed missed_of(const Tags& tags) {
+  auto tag = tags.find(std::string(kMissedTag));
+  return tag == tags.end() ? Missed::Once : parse_missed(tag->second).value_or(Missed::Once);
+}
+
 std::string BusInfo::encode() const {
   RecordWriter writer(kFormat);
   writer.text(name).text(description).number(number_of(created)).number(number_of(modified));

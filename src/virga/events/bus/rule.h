@@ -10,11 +10,16 @@
 #include "virga/events/bus/event.h"
 #include "virga/events/bus/target.h"
 #include "virga/events/pattern.h"
+#include "virga/events/schedule/plan.h"
 
 namespace virga::events {
 
 inline constexpr std::string_view kDefaultBus = "default";
 using Tags = std::map<std::string, std::string>;
+
+// The tag that says what a schedule does about missed times: skip, once (also where there is none) or all.
+inline constexpr std::string_view kMissedTag = "virga:missed";
+Missed missed_of(const Tags& tags);
 
 // A bus without its rules. A value.
 struct BusInfo {

@@ -108,7 +108,7 @@ TEST_F(SchedulerTest, CallsItsTargetEachTime) {
 
 TEST_F(SchedulerTest, MakesUpForWhatWasMissedAsItsPlanSays) {
   auto often = schedule("rate(1 hour)");
-  for (auto [missed, calls] : {std::pair(Missed::Once, 1u), {Missed::All, 3u}, {Missed::Skip, 0u}}) {
+  for (auto [missed, calls] : {std::pair(Missed::Once, 1u), std::pair(Missed::All, 3u), std::pair(Missed::Skip, 0u)}) {
     invoker.invocations.clear();
     often.plan.missed = missed;
     ASSERT_TRUE(run(schedules->create(often)));
