@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <expected>
+
 #include "virga/dialects/aws/events/operations.h"
 #include "virga/json/text.h"
 #include "virga/json/value.h"
@@ -9,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMostEntries = 10;
 constexpr std::size_t kMostBytes = 1 << 20;  // of all entries
+constexpr double kLatestTime = 253402300800;  // the year 10000
 
 // What is wrong with one entry, in the form of its result.
 struct EntryError {
@@ -38,7 +42,11 @@ std::expected<events::Bus::Entry, EntryError> read_entry(const Call& call, const
   }
   event.time = call.clock.wall();
   if (const auto* time = object.if_contains("Time"); time != nullptr && time->is_number()) {
-    event.time = WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(time->to_number<double>() * 1000)));
+    auto seconds = time->to_number<double>();
+    if (!(seconds >= 0 && seconds < kLatestTime)) {
+      return std::unexpected(EntryError{"InvalidArgument", "Parameter Time is not valid."});
+    }
+    event.time = WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)));
   } else if (auto text = text_of(object, "Time"); !text.empty()) {
     auto parsed = events::parse_rfc3339(text);
     if (!parsed) return std::unexpected(EntryError{"InvalidArgument", "Parameter Time is not valid."});

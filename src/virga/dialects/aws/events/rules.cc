@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "virga/dialects/aws/events/operations.h"
 #include "virga/dialects/aws/tags.h"
 #include "virga/events/pattern.h"
