@@ -16,7 +16,9 @@ AwsDialect::AwsDialect(Parts parts)
       lambda_({parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets, parts.runtimes,
                parts.clock, parts.random, parts.account, links_}),
       sts_(parts.account),
-      api_({verifier_, {&lambda_, &sts_}, parts.clock, parts.random}),
+      events_({parts.bus, parts.targets, parts.clock}),
+      scheduler_(parts.schedules, parts.clock),
+      api_({verifier_, {&lambda_, &sts_, &events_, &scheduler_}, parts.clock, parts.random}),
       urls_({parts.catalog, parts.invoker, parts.clock, parts.random, parts.account,
              [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}
 

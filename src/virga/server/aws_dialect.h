@@ -1,8 +1,10 @@
 #pragma once
 
 #include "virga/dialects/aws/aws_api.h"
+#include "virga/dialects/aws/events/events_api.h"
 #include "virga/dialects/aws/lambda/lambda_api.h"
 #include "virga/dialects/aws/lambda/package_links.h"
+#include "virga/dialects/aws/scheduler/scheduler_api.h"
 #include "virga/dialects/aws/sigv4.h"
 #include "virga/dialects/aws/sts/sts_api.h"
 #include "virga/dialects/aws/url/function_urls.h"
@@ -19,6 +21,8 @@ class AwsDialect {
     dispatch::Invoker& invoker;
     events::AsyncCalls& async_calls;
     const events::Targets& targets;
+    events::Bus& bus;
+    events::Schedules& schedules;
     const runtime::Runtimes& runtimes;
     const Clock& clock;
     Random& random;
@@ -41,6 +45,8 @@ class AwsDialect {
   dialects::aws::PackageLinks links_;
   dialects::aws::LambdaApi lambda_;
   dialects::aws::StsApi sts_;
+  dialects::aws::EventsApi events_;
+  dialects::aws::SchedulerApi scheduler_;
   dialects::aws::AwsApi api_;
   dialects::aws::FunctionUrls urls_;
 };

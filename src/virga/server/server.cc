@@ -14,6 +14,9 @@
 #include "virga/dispatch/sandbox_instances.h"
 #include "virga/dispatch/stem_uses.h"
 #include "virga/events/async_calls.h"
+#include "virga/events/bus/bus.h"
+#include "virga/events/schedule/schedules.h"
+#include "virga/events/targets/bus.h"
 #include "virga/events/targets/function.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
@@ -160,6 +163,10 @@ struct Server::State {
   events::Targets targets;
   std::optional<events::AsyncCalls> async_calls;
   std::optional<events::FunctionTarget> function_target;
+  std::optional<events::Scheduler> scheduler;
+  std::optional<events::Bus> bus;
+  std::optional<events::BusTarget> bus_target;
+  std::optional<events::Schedules> schedules;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
@@ -173,6 +180,7 @@ struct Server::State {
   Result<> give_up_privilege();
   Result<> open_data();
   Result<> build();
+  Result<> build_bus();
 };
 
 Server::Server() = default;
@@ -239,6 +247,21 @@ Result<> Server::State::open_data() {
   return {};
 }
 
+Result<> Server::State::build_bus() {
+  events::Place place{options.region, options.account};
+  scheduler.emplace(events::Scheduler::Parts{loop, *loop_store, metrics});
+  bus.emplace(events::Bus::Parts{loop, *loop_store, *scheduler, targets, system_random(), metrics, place});
+  bus_target.emplace(*bus);
+  targets.add(*bus_target);
+  schedules.emplace(
+      events::Schedules::Parts{loop, *loop_store, *scheduler, targets, *bus, system_random(), place});
+  scheduler->add_owner("rule/", *bus);
+  scheduler->add_owner("schedule/", *schedules);
+  VIRGA_TRY(bus->load(*store));
+  VIRGA_TRY(schedules->load(*store));
+  return scheduler->load(*store);
+}
+
 Result<> Server::State::build() {
   auto memory_budget = options.memory_budget.count != 0 ? options.memory_budget : share_of_this_machine();
   runtime::Stems::Options waiting;
@@ -266,6 +289,7 @@ Result<> Server::State::build() {
       events::AsyncCalls::Options{});
   function_target.emplace(events::FunctionTarget::Parts{*catalog, *async_calls, loop.clock(), system_random()});
   targets.add(*function_target);
+  VIRGA_TRY(build_bus());
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));
   preparer.emplace(deploy::Preparer::Parts{loop, *workers, *catalog, *sandboxes, *runtimes});
@@ -273,10 +297,10 @@ Result<> Server::State::build() {
 
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
-  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *runtimes, loop.clock(),
+  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *runtimes, loop.clock(),
                                 system_random(), account, key, without_url});
   virga.emplace(
-      dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *logs, loop, VIRGA_VERSION});
+      dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *bus, *scheduler, *logs, loop, VIRGA_VERSION});
   gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,
                                           [this] { return is_ready && !sandboxes->is_over(); }});
   http.emplace(loop, *gateway);
@@ -297,6 +321,7 @@ Result<> Server::State::build() {
   listener.reset();
   preparer->refresh();
   async_calls->serve();
+  scheduler->serve();
   return {};
 }
 
@@ -367,8 +392,10 @@ bool Server::is_root() const {
 io::Task<void> Server::stop() {
   state_->is_ready = false;
   // Calls end before the connections that wait for them.
+  state_->scheduler->close();
   state_->async_calls->close();
   co_await state_->dispatcher->stop();
+  co_await state_->scheduler->stop();
   co_await state_->async_calls->stop();
   co_await state_->http->stop(kGrace);
   state_->preparer->end();

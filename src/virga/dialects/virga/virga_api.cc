@@ -9,6 +9,7 @@
 #include "virga/base/assert.h"
 #include "virga/base/encoding.h"
 #include "virga/dialects/aws/query.h"
+#include "virga/dialects/cloudevents/cloud_events.h"
 #include "virga/dialects/virga/invocations.h"
 #include "virga/dialects/virga/log_stream.h"
 #include "virga/json/text.h"
@@ -33,8 +34,12 @@ http::Response refuse(int status, std::string_view message) {
 
 http::Response refuse(const Error& error) {
   switch (error.code()) {
+    case ErrorCode::InvalidArgument:
+      return refuse(400, error.message());
     case ErrorCode::NotFound:
       return refuse(404, error.message());
+    case ErrorCode::Unimplemented:
+      return refuse(415, error.message());
     case ErrorCode::Conflict:
       return refuse(409, error.message());
     case ErrorCode::ResourceExhausted:
@@ -70,6 +75,8 @@ VirgaApi::VirgaApi(Parts parts) : parts_(std::move(parts)), begin_(parts_.loop.c
   add("GET", "/functions/{Name}/invocations", &VirgaApi::failed_invocations);
   add("GET", "/invocations/{Id}", &VirgaApi::invocation);
   add("POST", "/invocations/{Id}/redrive", &VirgaApi::redrive);
+  add("POST", "/events", &VirgaApi::put_events);
+  add("GET", "/firings", &VirgaApi::firings);
 }
 
 void VirgaApi::add(std::string_view method, std::string_view pattern, Handler handler) {
@@ -92,6 +99,7 @@ io::Task<http::Response> VirgaApi::handle(const http::Request& request) {
   if (!match) co_return refuse(404, fmt::format("There is nothing at {}.", request.path));
   Request found;
   found.query = request.query;
+  found.http = &request;
   if (match->capture_count > 0) {
     auto decoded = percent_decode(match->captures[0]);
     found.name = decoded ? *decoded : std::string(match->captures[0]);
@@ -180,6 +188,54 @@ io::Task<http::Response> VirgaApi::redrive(Request request) {
   std::string body;
   json::Object(body).add("id", request.name);
   co_return json_response(202, std::move(body));
+}
+
+io::Task<http::Response> VirgaApi::put_events(Request request) {
+  auto cloud_events = cloudevents::read(*request.http, parts_.loop.clock().wall());
+  if (!cloud_events) co_return refuse(cloud_events.error());
+  aws::Query query(request.query);
+  std::string bus(query.find("bus").value_or(events::kDefaultBus));
+  if (!parts_.bus.lines().contains(bus)) co_return refuse(404, fmt::format("There is no event bus '{}'.", bus));
+  std::vector<events::Bus::Entry> entries;
+  for (auto& event : *cloud_events) entries.push_back({bus, std::move(event)});
+  auto ids = co_await parts_.bus.put(std::move(entries));
+  if (!ids) co_return refuse(ids.error());
+  std::string body;
+  {
+    json::Object object(body);
+    json::Array list(object.open("ids"));
+    for (const auto& id : *ids) list.add(id ? *id : std::string());
+  }
+  co_return json_response(202, std::move(body));
+}
+
+io::Task<http::Response> VirgaApi::firings(Request request) {
+  aws::Query query(request.query);
+  auto limit = number_of(query, "limit", 100);
+  if (!limit || *limit == 0 || *limit > kMaxLimit) {
+    co_return refuse(400, fmt::format("'limit' must be a whole number from 1 to {}.", kMaxLimit));
+  }
+  std::string id;
+  if (auto schedule = query.find("schedule")) id = "schedule/" + std::string(*schedule);
+  if (auto rule = query.find("rule")) id = "rule/default|" + std::string(*rule);
+  if (id.empty()) co_return refuse(400, "Say whose firings: schedule=GROUP/NAME or rule=NAME.");
+  auto records = co_await parts_.scheduler.firings(id, static_cast<std::size_t>(*limit));
+  if (!records) co_return refuse(records.error());
+  std::string body;
+  {
+    json::Object object(body);
+    json::Array list(object.open("firings"));
+    constexpr std::array<std::string_view, 3> kStates = {"sent", "failed", "missed"};
+    for (const auto& record : *records) {
+      json::Object item(list.open());
+      item.add("due", format_rfc3339(record.due))
+          .add("fired", format_rfc3339(record.fired))
+          .add("state", kStates[static_cast<std::size_t>(record.state)]);
+      if (record.missed_to) item.add("missed_to", format_rfc3339(*record.missed_to));
+      if (!record.result.empty()) item.add("result", record.result);
+    }
+  }
+  co_return json_response(200, std::move(body));
 }
 
 }  // namespace virga::dialects

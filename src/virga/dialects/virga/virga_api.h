@@ -10,6 +10,8 @@
 #include "virga/dialects/aws/sigv4.h"
 #include "virga/dispatch/invoker.h"
 #include "virga/events/async_calls.h"
+#include "virga/events/bus/bus.h"
+#include "virga/events/schedule/scheduler.h"
 #include "virga/http/message.h"
 #include "virga/http/router.h"
 #include "virga/io/loop.h"
@@ -27,6 +29,9 @@ namespace virga::dialects {
 //                                       first
 //   GET  invocations/ID?wait=SECONDS    an asynchronous call (invocations.h); wait: until it has ended, at most 900
 //   POST invocations/ID/redrive         202: a failed one is tried again
+//   POST events?bus=NAME                CloudEvents 1.0, in any mode (cloudevents/cloud_events.h): 202 when they are on
+//                                       the disk
+//   GET  firings?schedule=GROUP/NAME&limit=N    {"firings":[...]}: what a schedule did last; rule=NAME for a rule's
 //
 // Errors are {"message": ...} with a fitting status.
 class VirgaApi {
@@ -37,6 +42,8 @@ class VirgaApi {
     catalog::Catalog& catalog;
     dispatch::Invoker& invoker;
     events::AsyncCalls& async_calls;
+    events::Bus& bus;
+    events::Scheduler& scheduler;
     ledger::Logs& logs;
     io::Loop& loop;
     std::string version;
@@ -51,6 +58,7 @@ class VirgaApi {
   struct Request {
     std::string name;
     std::string_view query;
+    const http::Request* http = nullptr;
   };
   using Handler = io::Task<http::Response> (VirgaApi::*)(Request);
 
@@ -60,6 +68,8 @@ class VirgaApi {
   io::Task<http::Response> failed_invocations(Request request);
   io::Task<http::Response> invocation(Request request);
   io::Task<http::Response> redrive(Request request);
+  io::Task<http::Response> put_events(Request request);
+  io::Task<http::Response> firings(Request request);
 
   Parts parts_;
   SteadyTime begin_;

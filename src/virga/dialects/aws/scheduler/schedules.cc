@@ -7,6 +7,7 @@
 #include "virga/dialects/aws/scheduler/operations.h"
 #include "virga/json/cursor.h"
 #include "virga/json/text.h"
+#include "virga/json/value.h"
 
 namespace virga::dialects::aws::scheduler {
 namespace {
@@ -186,8 +187,9 @@ io::Task<Reply> list_schedules(Call call) {
         ++count;
         json::Object item(list.open());
         append_summary(item, call, schedule);
-        auto target = boost::json::parse(schedule.target).as_object();
-        json::Object(item.open("Target")).add("Arn", std::string_view(target["Arn"].as_string()));
+        auto target = json::parse(schedule.target);
+        const auto* arn = target ? target->find("Arn") : nullptr;
+        json::Object(item.open("Target")).add("Arn", arn == nullptr ? std::string_view() : std::string_view(arn->text));
       }
     }
     next = after;
