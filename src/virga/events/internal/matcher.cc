@@ -11,7 +11,7 @@
 namespace virga::events::internal {
 namespace {
 
-using Kind = json::Value::Kind;
+using Json = json::Value::Kind;
 
 constexpr double kLargest = 5.0e9;  // of the numbers that EventBridge compares
 
@@ -30,23 +30,23 @@ bool Matcher::is_operator(std::string_view name) {
 Result<Matcher> Matcher::compile(const json::Value& entry) {
   Matcher matcher;
   switch (entry.kind) {
-    case Kind::Null:
+    case Json::Null:
       return matcher;
-    case Kind::Bool:
-      matcher.kind_ = entry.flag ? Matcher::Kind::True : Matcher::Kind::False;
+    case Json::Bool:
+      matcher.kind_ = entry.flag ? Kind::True : Kind::False;
       return matcher;
-    case Kind::String:
-      matcher.kind_ = Matcher::Kind::Text;
+    case Json::String:
+      matcher.kind_ = Kind::Text;
       matcher.text_ = entry.text;
       return matcher;
-    case Kind::Number:
-      matcher.kind_ = Matcher::Kind::Number;
+    case Json::Number:
+      matcher.kind_ = Kind::Number;
       matcher.number_ = entry.number;
       matcher.written_ = entry.raw;
       return matcher;
-    case Kind::Array:
+    case Json::Array:
       return refuse("Match value must be String, number, true, false, or null");
-    case Kind::Object:
+    case Json::Object:
       break;
   }
   if (entry.members.empty()) return refuse("Empty objects are not allowed");
@@ -55,12 +55,12 @@ Result<Matcher> Matcher::compile(const json::Value& entry) {
 }
 
 Result<Matcher> Matcher::compile_operator(std::string_view name, const json::Value& value) {
-  if (name == "prefix") return compile_text(Matcher::Kind::Prefix, name, value);
-  if (name == "suffix") return compile_text(Matcher::Kind::Suffix, name, value);
+  if (name == "prefix") return compile_text(Kind::Prefix, name, value);
+  if (name == "suffix") return compile_text(Kind::Suffix, name, value);
   if (name == "equals-ignore-case") {
-    if (!value.is(Kind::String)) return refuse("equals-ignore-case match pattern must be a string");
+    if (!value.is(Json::String)) return refuse("equals-ignore-case match pattern must be a string");
     Matcher matcher;
-    matcher.kind_ = Matcher::Kind::Equal;
+    matcher.kind_ = Kind::Equal;
     matcher.ignores_case_ = true;
     matcher.text_ = to_lower(value.text);
     return matcher;
@@ -70,47 +70,47 @@ Result<Matcher> Matcher::compile_operator(std::string_view name, const json::Val
   if (name == "wildcard") return compile_wildcard(value);
   if (name == "cidr") return compile_cidr(value);
   if (name == "exists") {
-    if (!value.is(Kind::Bool)) return refuse("exists match pattern must be either true or false.");
+    if (!value.is(Json::Bool)) return refuse("exists match pattern must be either true or false.");
     Matcher matcher;
-    matcher.kind_ = value.flag ? Matcher::Kind::Present : Matcher::Kind::Absent;
+    matcher.kind_ = value.flag ? Kind::Present : Kind::Absent;
     return matcher;
   }
   return refuse(fmt::format("Unrecognized match type {}", name));
 }
 
 // {"prefix": "a"} or {"prefix": {"equals-ignore-case": "a"}}.
-Result<Matcher> Matcher::compile_text(Matcher::Kind kind, std::string_view name, const json::Value& value) {
+Result<Matcher> Matcher::compile_text(Kind kind, std::string_view name, const json::Value& value) {
   Matcher matcher;
   matcher.kind_ = kind;
   const auto* text = &value;
-  if (value.is(Kind::Object)) {
+  if (value.is(Json::Object)) {
     text = value.find("equals-ignore-case");
     if (text == nullptr || value.members.size() != 1) {
       return refuse(fmt::format("Unsupported pattern inside {}: only equals-ignore-case is allowed", name));
     }
     matcher.ignores_case_ = true;
   }
-  if (!text->is(Kind::String)) return refuse(fmt::format("{} match pattern must be a string", name));
+  if (!text->is(Json::String)) return refuse(fmt::format("{} match pattern must be a string", name));
   matcher.text_ = matcher.ignores_case_ ? to_lower(text->text) : text->text;
   return matcher;
 }
 
 // ["=", 5], ["<", 10], [">", 0, "<=", 5].
 Result<Matcher> Matcher::compile_numeric(const json::Value& value) {
-  if (!value.is(Kind::Array)) return refuse("Value of numeric must be an array.");
+  if (!value.is(Json::Array)) return refuse("Value of numeric must be an array.");
   const auto& parts = value.elements;
   if (parts.empty()) return refuse("Invalid member in numeric match: ]");
   if (parts.size() > 4) return refuse("Too many elements in numeric expression");
   Matcher matcher;
-  matcher.kind_ = Matcher::Kind::Numeric;
+  matcher.kind_ = Kind::Numeric;
   for (std::size_t i = 0; i < parts.size(); i += 2) {
-    if (!parts[i].is(Kind::String)) return refuse(fmt::format("Invalid member in numeric match: {}", parts[i].raw));
+    if (!parts[i].is(Json::String)) return refuse(fmt::format("Invalid member in numeric match: {}", parts[i].raw));
     const auto& sign = parts[i].text;
     bool is_equal = sign == "=";
     if (!is_equal && sign != "<" && sign != "<=" && sign != ">" && sign != ">=") {
       return refuse(fmt::format("Unrecognized numeric range operator: {}", sign));
     }
-    if (i + 1 == parts.size() || !parts[i + 1].is(Kind::Number)) {
+    if (i + 1 == parts.size() || !parts[i + 1].is(Json::Number)) {
       return refuse(is_equal ? "Value of equals must be numeric." : fmt::format("Value of {} must be numeric.", sign));
     }
     double number = parts[i + 1].number;
@@ -133,9 +133,9 @@ Result<Matcher> Matcher::compile_numeric(const json::Value& value) {
 
 // A star stands for any bytes, none too; \* is a star and \\ a backslash.
 Result<Matcher> Matcher::compile_wildcard(const json::Value& value) {
-  if (!value.is(Kind::String)) return refuse("wildcard match pattern must be a string");
+  if (!value.is(Json::String)) return refuse("wildcard match pattern must be a string");
   Matcher matcher;
-  matcher.kind_ = Matcher::Kind::Wildcard;
+  matcher.kind_ = Kind::Wildcard;
   matcher.pieces_.emplace_back();
   const auto& text = value.text;
   bool was_star = false;
@@ -159,13 +159,13 @@ Result<Matcher> Matcher::compile_wildcard(const json::Value& value) {
 }
 
 Result<Matcher> Matcher::compile_cidr(const json::Value& value) {
-  if (!value.is(Kind::String)) return refuse("prefix match pattern must be a string");
+  if (!value.is(Json::String)) return refuse("prefix match pattern must be a string");
   auto slash = value.text.find('/');
   if (slash == std::string::npos || value.text.find('/', slash + 1) != std::string::npos) {
     return refuse("Malformed CIDR, one '/' required");
   }
   Matcher matcher;
-  matcher.kind_ = Matcher::Kind::Cidr;
+  matcher.kind_ = Kind::Cidr;
   auto& network = matcher.network_;
   auto address = value.text.substr(0, slash);
   network.family = address.find(':') == std::string::npos ? AF_INET : AF_INET6;
@@ -184,16 +184,16 @@ Result<Matcher> Matcher::compile_cidr(const json::Value& value) {
 
 Result<Matcher> Matcher::compile_anything_but(const json::Value& value) {
   Matcher matcher;
-  matcher.kind_ = Matcher::Kind::AnythingBut;
+  matcher.kind_ = Kind::AnythingBut;
   auto add = [&](const json::Value& one) -> Result<> {
-    if (!one.is(Kind::String) && !one.is(Kind::Number)) {
+    if (!one.is(Json::String) && !one.is(Json::Number)) {
       return refuse("Inside anything but list, start|null|boolean is not supported.");
     }
     VIRGA_TRY_ASSIGN(auto forbidden, compile(one));
     matcher.forbidden_.push_back(std::move(forbidden));
     return {};
   };
-  if (value.is(Kind::Array)) {
+  if (value.is(Json::Array)) {
     if (value.elements.empty()) return refuse("Empty lists are not allowed");
     for (const auto& element : value.elements) {
       VIRGA_TRY(add(element));
@@ -203,7 +203,7 @@ Result<Matcher> Matcher::compile_anything_but(const json::Value& value) {
     }
     return matcher;
   }
-  if (!value.is(Kind::Object)) {
+  if (!value.is(Json::Object)) {
     VIRGA_TRY(add(value));
     return matcher;
   }
@@ -212,10 +212,10 @@ Result<Matcher> Matcher::compile_anything_but(const json::Value& value) {
   if (name != "prefix" && name != "suffix" && name != "equals-ignore-case" && name != "wildcard") {
     return refuse(fmt::format("Unsupported anything-but pattern: {}", name));
   }
-  if (inner.is(Kind::Array) && inner.elements.empty()) return refuse("Empty lists are not allowed");
+  if (inner.is(Json::Array) && inner.elements.empty()) return refuse("Empty lists are not allowed");
   std::vector<json::Value> alone;
-  if (!inner.is(Kind::Array)) alone.push_back(inner);
-  for (const auto& one : inner.is(Kind::Array) ? inner.elements : alone) {
+  if (!inner.is(Json::Array)) alone.push_back(inner);
+  for (const auto& one : inner.is(Json::Array) ? inner.elements : alone) {
     VIRGA_TRY_ASSIGN(auto forbidden, compile_operator(name, one));
     if (forbidden.text_.empty() && forbidden.pieces_.empty()) {
       return refuse(fmt::format("Null prefix/suffix not allowed in anything-but {}", name));
@@ -227,32 +227,32 @@ Result<Matcher> Matcher::compile_anything_but(const json::Value& value) {
 
 bool Matcher::matches(const json::Value& value) const {
   switch (kind_) {
-    case Matcher::Kind::Null:
-      return value.is(Kind::Null);
-    case Matcher::Kind::True:
-      return value.is(Kind::Bool) && value.flag;
-    case Matcher::Kind::False:
-      return value.is(Kind::Bool) && !value.flag;
-    case Matcher::Kind::Number: {
-      if (!value.is(Kind::Number)) return false;
+    case Kind::Null:
+      return value.is(Json::Null);
+    case Kind::True:
+      return value.is(Json::Bool) && value.flag;
+    case Kind::False:
+      return value.is(Json::Bool) && !value.flag;
+    case Kind::Number: {
+      if (!value.is(Json::Number)) return false;
       json::Value mine;
       mine.number = number_;
       mine.raw = written_;
       return json::same_number(mine, value);
     }
-    case Matcher::Kind::Numeric:
-      return value.is(Kind::Number) && std::ranges::all_of(bounds_, [&](const Bound& bound) {
+    case Kind::Numeric:
+      return value.is(Json::Number) && std::ranges::all_of(bounds_, [&](const Bound& bound) {
                if (value.number == bound.number) return bound.is_inclusive;
                return (value.number < bound.number) == bound.is_upper;
              });
-    case Matcher::Kind::Present:
+    case Kind::Present:
       return true;
-    case Matcher::Kind::Absent:
+    case Kind::Absent:
       return false;
-    case Matcher::Kind::AnythingBut:
+    case Kind::AnythingBut:
       return std::ranges::none_of(forbidden_, [&](const Matcher& one) { return one.matches(value); });
     default:
-      return value.is(Kind::String) && matches_text(value.text);
+      return value.is(Json::String) && matches_text(value.text);
   }
 }
 
@@ -263,16 +263,16 @@ bool Matcher::matches_text(std::string_view text) const {
     text = lower;
   }
   switch (kind_) {
-    case Matcher::Kind::Text:
-    case Matcher::Kind::Equal:
+    case Kind::Text:
+    case Kind::Equal:
       return text == text_;
-    case Matcher::Kind::Prefix:
+    case Kind::Prefix:
       return text.starts_with(text_);
-    case Matcher::Kind::Suffix:
+    case Kind::Suffix:
       return text.ends_with(text_);
-    case Matcher::Kind::Wildcard:
+    case Kind::Wildcard:
       return matches_wildcard(text);
-    case Matcher::Kind::Cidr:
+    case Kind::Cidr:
       return matches_cidr(text);
     default:
       return false;
