@@ -1,11 +1,13 @@
 """The event bus and schedules: what is acknowledged arrives, a schedule fires once for each of its times."""
 
 import datetime
+import http.server
 import json
 import random
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -14,6 +16,35 @@ from virga import PROGRAM, ROLE, Virga, main, request, wait_until
 SINK = "exports.handler = async (event) => { console.log('GOT ' + JSON.stringify(event)); };"
 FAILING = "exports.handler = async () => { throw new Error('on purpose'); };"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
+
+
+class Received:
+    """An HTTP endpoint that keeps what it is sent; it answers with `statuses`, first to last, then with 200."""
+
+    def __init__(self):
+        self.posts, self.statuses = [], []
+        kept = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                status = kept.statuses.pop(0) if kept.statuses else 200
+                if status == 200:
+                    kept.posts.append(body)
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/in"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Events(unittest.TestCase):
@@ -163,6 +194,51 @@ class Events(unittest.TestCase):
         self.assertEqual(refused.status, 400, refused.text)
         self.assertEqual(request(self.virga.url + path, "POST", b"{}", binary).status, 403)
         self.assertEqual(self.signed(path + "?bus=nowhere", "POST", b"{}", binary).status, 404)
+
+    # ---- Topics.
+
+    def test_a_topic_reaches_functions_and_endpoints(self):
+        sink = self.create("sink")
+        sns = self.virga.client("sns")
+        with self.assertRaises(sns.exceptions.NotFoundException):
+            sns.publish(TopicArn="arn:aws:sns:us-east-1:000000000000:none", Message="x")
+        with self.assertRaises(sns.exceptions.InvalidParameterException):
+            sns.create_topic(Name="a b")
+        topic = sns.create_topic(Name="news", Tags=[{"Key": "a", "Value": "b"}])["TopicArn"]
+        self.assertEqual(sns.create_topic(Name="news")["TopicArn"], topic)
+        self.assertEqual(sns.list_tags_for_resource(ResourceArn=topic)["Tags"], [{"Key": "a", "Value": "b"}])
+        subscription = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=sink,
+                                     Attributes={"FilterPolicy": '{"kind": ["good"]}'})["SubscriptionArn"]
+        received = Received()
+        self.addCleanup(received.close)
+        pending = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=received.url, ReturnSubscriptionArn=True)
+        wait_until(lambda: received.posts, 20, "the request to confirm comes")
+        asked = json.loads(received.posts.pop())
+        self.assertEqual((asked["Type"], asked["TopicArn"]), ("SubscriptionConfirmation", topic))
+        self.assertEqual(request(asked["SubscribeURL"]).status, 200)
+        attributes = sns.get_subscription_attributes(SubscriptionArn=pending["SubscriptionArn"])["Attributes"]
+        self.assertEqual(attributes["PendingConfirmation"], "false")
+        self.assertEqual(len(sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]), 2)
+        received.statuses = [500, 500]
+        sns.publish(TopicArn=topic, Message="first", Subject="s",
+                    MessageAttributes={"kind": {"DataType": "String", "StringValue": "good"}})
+        batch = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[
+            {"Id": "1", "Message": "second"}, {"Id": "2", "Message": "x", "MessageStructure": "json"}])
+        self.assertEqual([one["Id"] for one in batch["Successful"]], ["1"])
+        self.assertEqual([one["Id"] for one in batch["Failed"]], ["2"])
+        got = self.wait_for(1)
+        self.assertEqual([event["Records"][0]["Sns"]["Message"] for event in got], ["first"])
+        self.assertEqual(got[0]["Records"][0]["EventSubscriptionArn"], subscription)
+        wait_until(lambda: {json.loads(post)["Message"] for post in received.posts} == {"first", "second"}, 30,
+                   "both messages reach the endpoint")
+        sns.unsubscribe(SubscriptionArn=subscription)
+        self.virga.stop(signal.SIGKILL)
+        self.start()
+        sns = self.virga.client("sns")
+        self.assertEqual(len(sns.list_subscriptions()["Subscriptions"]), 1)
+        self.assertEqual([one["TopicArn"] for one in sns.list_topics()["Topics"]], [topic])
+        sns.delete_topic(TopicArn=topic)
+        self.assertEqual(sns.list_topics()["Topics"], [])
 
     # ---- Schedules.
 

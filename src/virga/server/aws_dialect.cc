@@ -18,7 +18,8 @@ AwsDialect::AwsDialect(Parts parts)
       sts_(parts.account),
       events_({parts.bus, parts.targets, parts.clock}),
       scheduler_(parts.schedules, parts.clock),
-      api_({verifier_, {&lambda_, &sts_, &events_, &scheduler_}, parts.clock, parts.random}),
+      sns_({parts.topics, parts.random, parts.clock}),
+      api_({verifier_, {&lambda_, &sts_, &events_, &scheduler_, &sns_}, parts.clock, parts.random}),
       urls_({parts.catalog, parts.invoker, parts.clock, parts.random, parts.account,
              [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}
 

@@ -6,6 +6,7 @@
 #include "virga/dialects/aws/lambda/package_links.h"
 #include "virga/dialects/aws/scheduler/scheduler_api.h"
 #include "virga/dialects/aws/sigv4.h"
+#include "virga/dialects/aws/sns/sns_api.h"
 #include "virga/dialects/aws/sts/sts_api.h"
 #include "virga/dialects/aws/url/function_urls.h"
 #include "virga/server/keys.h"
@@ -23,6 +24,7 @@ class AwsDialect {
     const events::Targets& targets;
     events::Bus& bus;
     events::Schedules& schedules;
+    services::Topics& topics;
     const runtime::Runtimes& runtimes;
     const Clock& clock;
     Random& random;
@@ -47,6 +49,7 @@ class AwsDialect {
   dialects::aws::StsApi sts_;
   dialects::aws::EventsApi events_;
   dialects::aws::SchedulerApi scheduler_;
+  dialects::aws::SnsApi sns_;
   dialects::aws::AwsApi api_;
   dialects::aws::FunctionUrls urls_;
 };

@@ -33,6 +33,7 @@
 #include "virga/server/open_store.h"
 #include "virga/server/paths.h"
 #include "virga/server/service_user.h"
+#include "virga/services/topic/topics.h"
 #include "virga/store/blob_store.h"
 #include "virga/store/data_lock.h"
 #include "virga/store/loop_store.h"
@@ -167,6 +168,8 @@ struct Server::State {
   std::optional<events::Bus> bus;
   std::optional<events::BusTarget> bus_target;
   std::optional<events::Schedules> schedules;
+  std::optional<services::Endpoints> endpoints;
+  std::optional<services::Topics> topics;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
@@ -259,7 +262,13 @@ Result<> Server::State::build_bus() {
   scheduler->add_owner("schedule/", *schedules);
   VIRGA_TRY(bus->load(*store));
   VIRGA_TRY(schedules->load(*store));
-  return scheduler->load(*store);
+  VIRGA_TRY(scheduler->load(*store));
+  endpoints.emplace(services::Endpoints::Parts{loop, *loop_store, targets, system_random(), metrics});
+  topics.emplace(
+      services::Topics::Parts{loop, *loop_store, targets, *endpoints, system_random(), metrics, place, url});
+  targets.add(*topics);
+  VIRGA_TRY(endpoints->load(*store));
+  return topics->load(*store);
 }
 
 Result<> Server::State::build() {
@@ -297,7 +306,7 @@ Result<> Server::State::build() {
 
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
-  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *runtimes, loop.clock(),
+  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *topics, *runtimes, loop.clock(),
                                 system_random(), account, key, without_url});
   virga.emplace(
       dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *bus, *scheduler, *logs, loop, VIRGA_VERSION});
@@ -322,6 +331,7 @@ Result<> Server::State::build() {
   preparer->refresh();
   async_calls->serve();
   scheduler->serve();
+  endpoints->serve();
   return {};
 }
 
@@ -393,9 +403,11 @@ io::Task<void> Server::stop() {
   state_->is_ready = false;
   // Calls end before the connections that wait for them.
   state_->scheduler->close();
+  state_->endpoints->close();
   state_->async_calls->close();
   co_await state_->dispatcher->stop();
   co_await state_->scheduler->stop();
+  co_await state_->endpoints->stop();
   co_await state_->async_calls->stop();
   co_await state_->http->stop(kGrace);
   state_->preparer->end();

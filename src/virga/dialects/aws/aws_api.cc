@@ -43,6 +43,11 @@ http::Admission AwsApi::admit(const http::Request& head) const {
 
 io::Task<http::Response> AwsApi::answer(const http::Request& request, std::string request_id) {
   if (!has_sigv4(request)) {
+    auto open = std::ranges::find_if(parts_.services, [&](Service* one) { return one->takes_unsigned(request); });
+    if (open != parts_.services.end()) {
+      auto response = co_await (*open)->answer(request, Identity(), std::move(request_id));
+      co_return response;
+    }
     Refusal refusal{403,
                     "MissingAuthenticationTokenException",
                     "Missing Authentication Token: sign the request with an access key (AWS Signature Version 4). "

@@ -18,6 +18,9 @@ class Service {
 
   // As the scope of a signature names it: "lambda".
   virtual std::string_view scope() const = 0;
+  // Whether the request, which nobody has signed, is for this service and may be answered all the same; the identity is
+  // empty then.
+  virtual bool takes_unsigned(const http::Request&) const { return false; }
   // The caller is proven. `request_id` is a UUID, which the response's field x-amzn-RequestId says already.
   virtual io::Task<http::Response> answer(const http::Request& request, const Identity& identity,
                                           std::string request_id) = 0;
