@@ -257,7 +257,7 @@ Result<> Server::State::build_bus() {
   bus_target.emplace(*bus);
   targets.add(*bus_target);
   schedules.emplace(
-      events::Schedules::Parts{loop, *loop_store, *scheduler, targets, *bus, system_random(), place});
+      events::Schedules::Parts{loop, *loop_store, *scheduler, targets, system_random(), place});
   scheduler->add_owner("rule/", *bus);
   scheduler->add_owner("schedule/", *schedules);
   VIRGA_TRY(bus->load(*store));

@@ -26,7 +26,7 @@ class SchedulerTest : public testing::AsyncWorld {
     scheduler.emplace(Scheduler::Parts{*loop, store, *registry});
     Place place{"us-east-1", "000000000000"};
     bus.emplace(Bus::Parts{*loop, store, *scheduler, targets, system_random(), *registry, place});
-    schedules.emplace(Schedules::Parts{*loop, store, *scheduler, targets, *bus, system_random(), place});
+    schedules.emplace(Schedules::Parts{*loop, store, *scheduler, targets, system_random(), place});
     bus_target.emplace(*bus);
     targets.add(*bus_target);
     scheduler->add_owner("rule/", *bus);

@@ -9,7 +9,7 @@
 
 #include "virga/base/random.h"
 #include "virga/base/result.h"
-#include "virga/events/bus/bus.h"
+#include "virga/events/bus/rule.h"
 #include "virga/events/schedule/scheduler.h"
 #include "virga/events/targets.h"
 #include "virga/io/loop.h"
@@ -52,7 +52,6 @@ class Schedules final : public ScheduleOwner {
     store::LoopStore& store;
     Scheduler& scheduler;
     const Targets& targets;
-    Bus& bus;
     Random& random;
     Place place;
   };
