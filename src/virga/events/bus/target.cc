@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "virga/json/cursor.h"
 #include "virga/json/text.h"
 
 namespace virga::events {
@@ -14,6 +15,7 @@ using Kind = json::Value::Kind;
 using Step = std::variant<std::string_view, std::size_t>;
 
 constexpr std::size_t kMostPaths = 100;
+constexpr std::string_view kVariableLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
 
 // The steps of a path, or nothing if it is none.
 std::optional<std::vector<Step>> steps_of(std::string_view path) {
@@ -150,21 +152,36 @@ std::string RuleTarget::make_input(const Match& match) const {
     return part == nullptr ? "null" : std::string(part->raw);
   }
   if (input_template.empty()) return std::string(match.event.raw);
+  auto out = fill_template(match, Form::Json);
+  // A template that makes no JSON is a text.
+  return json::validate(out) ? out : '"' + fill_template(match, Form::Text) + '"';
+}
+
+std::string RuleTarget::fill_template(const Match& match, Form form) const {
   std::string out;
-  bool is_quoted = false;
+  bool is_text = form == Form::Text;
+  bool is_quoted = is_text;
   std::string_view rest = input_template;
   while (!rest.empty()) {
     char c = rest.front();
-    if (c == '\\' && rest.size() > 1) {
+    if (c == '\\' && rest.size() > 1 && !is_text) {
       out += rest.substr(0, 2);
       rest.remove_prefix(2);
       continue;
     }
-    if (c == '"') is_quoted = !is_quoted;
-    auto end = c == '<' ? rest.find('>') : rest.npos;
-    if (end == rest.npos) {
-      out += c;
-      rest.remove_prefix(1);
+    if (c == '"' && !is_text) is_quoted = !is_quoted;
+    auto end = c == '<' ? rest.find_first_not_of(kVariableLetters, 1) : rest.npos;
+    bool is_variable = end != rest.npos && end > 1 && rest[end] == '>';
+    if (!is_variable) {
+      if (is_text) {
+        // Up to the next place where something may have to be done; so no UTF-8 sequence is cut.
+        auto plain = rest.substr(0, rest.find('<', 1));
+        json::append_escaped(out, plain);
+        rest.remove_prefix(plain.size());
+      } else {
+        out += c;
+        rest.remove_prefix(1);
+      }
       continue;
     }
     auto name = rest.substr(1, end - 1);

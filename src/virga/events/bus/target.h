@@ -35,6 +35,10 @@ struct RuleTarget {
     std::string_view now;
   };
   std::string make_input(const Match& match) const;
+
+ private:
+  enum class Form { Json, Text };
+  std::string fill_template(const Match& match, Form form) const;
 };
 
 // The part of a document that a path means: $, $.detail.state, $.resources[0], $.detail['a b']. Null: there is none.

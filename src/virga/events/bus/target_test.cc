@@ -41,8 +41,11 @@ TEST(RuleTarget, MakesWhatItsTargetGets) {
       {R"(,"InputPath":"$.detail.deep['a b']")", "true"},
       {R"(,"InputPath":"$.nothing.there")", "null"},
       {R"(,"InputTransformer":{"InputPathsMap":{"n":"$.detail.name","p":"$.detail.price"},)"
-       R"("InputTemplate":"{\"name\": <n>, \"text\": \"<n> costs <p>\", \"none\": <q>}"})",
-       R"({"name": "A \"B\"", "text": "A \"B\" costs 1.50", "none": <q>})"},
+       R"("InputTemplate":"{\"name\": <n>, \"text\": \"<n> costs <p>\", \"none\": \"<q>\"}"})",
+       R"({"name": "A \"B\"", "text": "A \"B\" costs 1.50", "none": "<q>"})"},
+      {R"(,"InputTransformer":{"InputPathsMap":{"n":"$.detail.name","p":"$.detail.price"},)"
+       R"("InputTemplate":"<n> costs\n<p> \u20ac"})",
+       "\"A \\\"B\\\" costs\\n1.50 \u20ac\""},
       {R"(,"InputTransformer":{"InputPathsMap":{"t":"$.detail.tags","m":"$.detail.missing"},)"
        R"("InputTemplate":"{\"a\":<t>,\"b\":\"<t>\",\"c\":<m>,\"d\":\"<m>\"}"})",
        R"({"a":["x","y"],"b":"[\"x\",\"y\"]","c":null,"d":""})"},
@@ -51,6 +54,7 @@ TEST(RuleTarget, MakesWhatItsTargetGets) {
       {R"(,"InputTransformer":{"InputTemplate":"[<aws.events.rule-arn>,<aws.events.event>]"})",
        R"(["arn:rule",{"version":"0","source":"shop","time":"2026-01-01T00:00:00Z","resources":["arn:a","arn:b"]}])"},
       {R"(,"InputTransformer":{"InputTemplate":"<aws.events.event.json>"})", kEvent},
+      {R"(,"InputTransformer":{"InputTemplate":"[\"1 < 2\", \"3 > 2\"]"})", R"(["1 < 2", "3 > 2"])"},
   };
   for (const auto& [members, input] : cases) EXPECT_EQ(input_for(members), input) << members;
 }

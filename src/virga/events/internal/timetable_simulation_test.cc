@@ -16,13 +16,13 @@ namespace {
 using std::chrono::seconds;
 
 constexpr UtcTime kStart{seconds(1'700'000'000)};
-constexpr int kSteps = 400;
-constexpr unsigned kSeeds = 150;
+constexpr int kSteps = 300;
+constexpr unsigned kSeeds = 60;
 
 class World {
  public:
   explicit World(unsigned seed) : chance_(seed) {
-    const char* expressions[] = {"rate(1 second)", "rate(7 seconds)", "rate(1 minute)", "cron(0/5 * * * ? *)",
+    const char* expressions[] = {"rate(5 seconds)", "rate(17 seconds)", "rate(1 minute)", "cron(0/5 * * * ? *)",
                                  "cron(30 * ? * TUE *)"};
     for (const auto* expression : expressions) {
       auto missed = static_cast<Missed>(below(3));
