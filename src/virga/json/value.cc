@@ -17,7 +17,9 @@ double number_of(std::string_view text) {
   (void)end;
   // Out of range: what is too big is infinite, what is too small is nothing.
   if (problem == std::errc::result_out_of_range) {
-    bool is_small = text.find("e-") != text.npos || text.find("E-") != text.npos;
+    bool has_exponent = text.find_first_of("eE") != text.npos;
+    bool is_small = text.find("e-") != text.npos || text.find("E-") != text.npos ||
+                    (!has_exponent && (text.starts_with("0.") || text.starts_with("-0.")));
     return is_small ? 0 : (text.starts_with('-') ? -HUGE_VAL : HUGE_VAL);
   }
   return number;

@@ -78,13 +78,15 @@ class EndpointsTest : public ::testing::Test {
   }
 
   void start() {
-    endpoints.emplace(Endpoints::Parts{*loop, loop_store, targets, system_random(), registry});
+    registry.emplace();
+    endpoints.emplace(Endpoints::Parts{*loop, loop_store, targets, system_random(), *registry});
     EXPECT_TRUE(endpoints->load(store));
     endpoints->serve();
   }
   void stop() {
     endpoints->close();
     io::run_until_done(*loop, endpoints->stop());
+    endpoints.reset();
   }
   void post(const std::string& body) {
     EndpointPost post;
@@ -107,7 +109,7 @@ class EndpointsTest : public ::testing::Test {
   std::unique_ptr<io::Loop> loop = io::Loop::create().value();
   store::testing::MemoryStore store;
   store::testing::DirectLoopStore loop_store{store};
-  metrics::Registry registry;
+  std::optional<metrics::Registry> registry;
   events::Targets targets;
   Receiver receiver;
   http::Server server{*loop, receiver};
@@ -132,7 +134,7 @@ TEST_F(EndpointsTest, ARefusalIsFinal) {
 }
 
 TEST_F(EndpointsTest, WhatWaitsGoesOnAfterARestart) {
-  endpoints->close();
+  endpoints->close();  // takes posts, and begins none
   post("a");
   EXPECT_FALSE(is_empty());
   stop();
