@@ -47,10 +47,21 @@ bool is_alternatives(const json::Value& value) {
 
 // Everything in it must fit.
 struct Pattern::Node {
+  // Out of line, because a vector of what holds a Node needs a whole one for these.
+  Node();
+  ~Node();
+  Node(Node&&) noexcept;
+  Node& operator=(Node&&) noexcept;
+
   std::vector<std::pair<std::string, std::vector<Matcher>>> lists;
   std::vector<std::pair<std::string, Node>> objects;
   std::vector<std::vector<Node>> alternatives;  // of each, one
 };
+
+Pattern::Node::Node() = default;
+Pattern::Node::~Node() = default;
+Pattern::Node::Node(Node&&) noexcept = default;
+Pattern::Node& Pattern::Node::operator=(Node&&) noexcept = default;
 
 class Pattern::Compiler {
  public:

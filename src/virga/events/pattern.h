@@ -11,7 +11,8 @@ namespace virga::events {
 // What events have to look like to be meant: an event pattern as EventBridge's rules, the filters of event source
 // mappings and (filter_policy.h) SNS subscriptions have it. Compiled once; a value; any thread.
 //
-//   {"source": ["shop"], "detail": {"price": [{"numeric": [">", 10]}], "$or": [{"a": [1]}, {"b": [{"exists": false}]}]}}
+//   {"source": ["shop"], "detail": {"price": [{"numeric": [">", 10]}], "$or": [{"a": [1]}, {"b": [{"exists":
+//   false}]}]}}
 //
 // Every field must fit; a field fits if one entry of its list does. Types are strict: numbers are compared by value,
 // texts byte for byte, and never one with the other. A list in the event fits if one of its elements does; fields of

@@ -81,6 +81,13 @@ bool read(Cursor& cursor, std::string_view text, Value& value) {
 
 }  // namespace
 
+Value::Value() = default;
+Value::~Value() = default;
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+
 const Value* Value::find(std::string_view name) const {
   auto found = std::find_if(members.rbegin(), members.rend(), [&](const auto& member) { return member.first == name; });
   return found == members.rend() ? nullptr : &found->second;

@@ -14,13 +14,22 @@ namespace virga::json {
 struct Value {
   enum class Kind { Null, Bool, Number, String, Array, Object };
 
+  // Out of line, because a vector of what holds a Value needs a whole one for these.
+  Value();
+  ~Value();
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+
   Kind kind = Kind::Null;
-  bool flag = false;                                   // Bool
-  double number = 0;                                   // Number, as near as a double comes
-  std::string text;                                    // String, decoded
-  std::string_view raw;                                // how it is written
-  std::vector<Value> elements;                         // Array
-  std::vector<std::pair<std::string, Value>> members;  // Object, as they are written; of two with one name the last counts
+  bool flag = false;            // Bool
+  double number = 0;            // Number, as near as a double comes
+  std::string text;             // String, decoded
+  std::string_view raw;         // how it is written
+  std::vector<Value> elements;  // Array
+  std::vector<std::pair<std::string, Value>>
+      members;  // Object, as they are written; of two with one name the last counts
 
   bool is(Kind wanted) const { return kind == wanted; }
   // The member of this name; null if there is none or this is no object.

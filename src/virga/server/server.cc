@@ -256,16 +256,14 @@ Result<> Server::State::build_bus() {
   bus.emplace(events::Bus::Parts{loop, *loop_store, *scheduler, targets, system_random(), metrics, place});
   bus_target.emplace(*bus);
   targets.add(*bus_target);
-  schedules.emplace(
-      events::Schedules::Parts{loop, *loop_store, *scheduler, targets, system_random(), place});
+  schedules.emplace(events::Schedules::Parts{loop, *loop_store, *scheduler, targets, system_random(), place});
   scheduler->add_owner("rule/", *bus);
   scheduler->add_owner("schedule/", *schedules);
   VIRGA_TRY(bus->load(*store));
   VIRGA_TRY(schedules->load(*store));
   VIRGA_TRY(scheduler->load(*store));
   endpoints.emplace(services::Endpoints::Parts{loop, *loop_store, targets, system_random(), metrics});
-  topics.emplace(
-      services::Topics::Parts{loop, *loop_store, targets, *endpoints, system_random(), metrics, place, url});
+  topics.emplace(services::Topics::Parts{loop, *loop_store, targets, *endpoints, system_random(), metrics, place, url});
   targets.add(*topics);
   VIRGA_TRY(endpoints->load(*store));
   return topics->load(*store);
@@ -306,10 +304,10 @@ Result<> Server::State::build() {
 
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
-  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *topics, *runtimes, loop.clock(),
-                                system_random(), account, key, without_url});
-  virga.emplace(
-      dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *bus, *scheduler, *logs, loop, VIRGA_VERSION});
+  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *topics,
+                                *runtimes, loop.clock(), system_random(), account, key, without_url});
+  virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *bus, *scheduler, *logs,
+                                          loop, VIRGA_VERSION});
   gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,
                                           [this] { return is_ready && !sandboxes->is_over(); }});
   http.emplace(loop, *gateway);

@@ -66,8 +66,8 @@ Result<BusEvent> make_event(const Attributes& attributes, WallTime now) {
   VIRGA_TRY_ASSIGN(auto subject, text_of(attributes, "subject"));
   VIRGA_TRY_ASSIGN(auto time, text_of(attributes, "time"));
   if (version != "1.0") return refuse(fmt::format("specversion must be 1.0; it is '{}'", version));
-  for (const auto& [name, text] : {std::pair("id", &event.id), std::pair("source", &event.source),
-                                   std::pair("type", &event.detail_type)}) {
+  for (const auto& [name, text] :
+       {std::pair("id", &event.id), std::pair("source", &event.source), std::pair("type", &event.detail_type)}) {
     if (text->empty()) return refuse(fmt::format("the attribute '{}' is missing or empty", name));
   }
   event.time = now;

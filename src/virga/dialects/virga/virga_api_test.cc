@@ -38,8 +38,8 @@ class VirgaApiTest : public ::testing::Test {
   aws::SigV4Verifier verifier_{dialects::testing::find_test_key, world_.tests.clock};
   events::Scheduler scheduler_{{*world_.loop, world_.loop_store, world_.registry}};
   events::Bus bus_{{*world_.loop, world_.loop_store, scheduler_, world_.targets, system_random(), world_.registry, {}}};
-  VirgaApi api_{{verifier_, *world_.tests.catalog, world_.invoker, world_.calls, bus_, scheduler_, logs_, *world_.loop,
-                 "1.2.3"}};
+  VirgaApi api_{
+      {verifier_, *world_.tests.catalog, world_.invoker, world_.calls, bus_, scheduler_, logs_, *world_.loop, "1.2.3"}};
 };
 
 TEST_F(VirgaApiTest, RefusesWhatItCannotAnswer) {

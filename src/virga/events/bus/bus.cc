@@ -18,8 +18,8 @@ Bus::Bus(Parts parts)
       turn_free_(parts_.loop),
       events_(parts_.metrics.counter("virga_bus_events_total", "Events that were put on a bus and acknowledged.")),
       matched_(parts_.metrics.counter("virga_bus_sent_total", "What events and schedules sent to targets of rules.")),
-      undeliverable_(parts_.metrics.counter("virga_bus_undeliverable_total",
-                                            "What the target of a rule could not take.")) {
+      undeliverable_(
+          parts_.metrics.counter("virga_bus_undeliverable_total", "What the target of a rule could not take.")) {
   BusInfo info;
   info.name = kDefaultBus;
   lines_.emplace(kDefaultBus, Line{info, {}});
@@ -77,7 +77,8 @@ Result<std::vector<std::function<void()>>> Bus::add_to(store::Batch& batch, std:
                                                        std::string_view event) {
   auto line = lines_.find(std::string(bus));
   if (line == lines_.end()) return fail(ErrorCode::NotFound, "Event bus " + std::string(bus) + " does not exist.");
-  if (depth_ == kDeepest) return fail(ErrorCode::InvalidArgument, "the event has passed through too many buses; is there a loop?");
+  if (depth_ == kDeepest)
+    return fail(ErrorCode::InvalidArgument, "the event has passed through too many buses; is there a loop?");
   VIRGA_TRY_ASSIGN(auto value, json::parse(event));
   std::vector<std::function<void()>> arrivals;
   ++depth_;
@@ -134,7 +135,8 @@ Handled Bus::fire(const Fire& fire, store::Batch& batch) {
   auto value = json::parse(text);
   handled.arrivals = send(batch, *rule, *value);
   handled.is_good = handled.arrivals.size() == rule->targets.size();
-  handled.result = "sent to " + std::to_string(handled.arrivals.size()) + " of " + std::to_string(rule->targets.size()) + " targets";
+  handled.result =
+      "sent to " + std::to_string(handled.arrivals.size()) + " of " + std::to_string(rule->targets.size()) + " targets";
   return handled;
 }
 

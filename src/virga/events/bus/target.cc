@@ -129,7 +129,8 @@ Result<RuleTarget> RuleTarget::read(std::string_view text) {
       }
       target.paths.emplace(name, value.text);
     }
-    if (target.paths.size() > kMostPaths) return fail(ErrorCode::InvalidArgument, "InputPathsMap takes at most 100 keys");
+    if (target.paths.size() > kMostPaths)
+      return fail(ErrorCode::InvalidArgument, "InputPathsMap takes at most 100 keys");
   }
   if (!target.input.empty() && !json::parse(target.input)) {
     return fail(ErrorCode::InvalidArgument, "JSON syntax error in input for target " + target.id);
@@ -137,7 +138,8 @@ Result<RuleTarget> RuleTarget::read(std::string_view text) {
   if (!target.input_path.empty() && !is_path(target.input_path)) {
     return fail(ErrorCode::InvalidArgument, "Invalid InputPath for target " + target.id);
   }
-  int ways = (target.input.empty() ? 0 : 1) + (target.input_path.empty() ? 0 : 1) + (target.input_template.empty() ? 0 : 1);
+  int ways =
+      (target.input.empty() ? 0 : 1) + (target.input_path.empty() ? 0 : 1) + (target.input_template.empty() ? 0 : 1);
   if (ways > 1) {
     return fail(ErrorCode::InvalidArgument,
                 "Only one of Input, InputPath, or InputTransformer must be provided for target " + target.id + ".");

@@ -18,9 +18,16 @@ std::string input_for(const std::string& members) {
 
 TEST(RuleTarget, RefusesWhatIsNone) {
   for (const auto* json : {
-           "", "[]", "{}", R"({"Id":"1"})", R"({"Id":1,"Arn":"a"})", R"({"Id":"1","Arn":"a","Input":"{"})",
-           R"({"Id":"1","Arn":"a","InputPath":"detail"})", R"({"Id":"1","Arn":"a","InputPath":"$.a[b]"})",
-           R"({"Id":"1","Arn":"a","InputPath":"$","Input":"1"})", R"({"Id":"1","Arn":"a","InputTransformer":{}})",
+           "",
+           "[]",
+           "{}",
+           R"({"Id":"1"})",
+           R"({"Id":1,"Arn":"a"})",
+           R"({"Id":"1","Arn":"a","Input":"{"})",
+           R"({"Id":"1","Arn":"a","InputPath":"detail"})",
+           R"({"Id":"1","Arn":"a","InputPath":"$.a[b]"})",
+           R"({"Id":"1","Arn":"a","InputPath":"$","Input":"1"})",
+           R"({"Id":"1","Arn":"a","InputTransformer":{}})",
            R"({"Id":"1","Arn":"a","InputTransformer":{"InputPathsMap":{"x":"y"},"InputTemplate":"1"}})",
        }) {
     EXPECT_FALSE(RuleTarget::read(json)) << json;

@@ -8,9 +8,9 @@
 // of rules.
 namespace virga::events::internal {
 
-inline constexpr std::string_view kBuses = "events/bus/";         // + bus: BusInfo
+inline constexpr std::string_view kBuses = "events/bus/";          // + bus: BusInfo
 inline constexpr std::string_view kBusRules = "events/bus-rule/";  // + bus + '|' + rule: BusRule
-inline constexpr std::string_view kRuleSchedules = "rule/";       // of ids in the scheduler: + bus + '|' + rule
+inline constexpr std::string_view kRuleSchedules = "rule/";        // of ids in the scheduler: + bus + '|' + rule
 
 inline std::string rule_key(std::string_view prefix, std::string_view bus, std::string_view rule) {
   return std::string(prefix).append(bus).append("|").append(rule);

@@ -15,7 +15,8 @@ Handled hand_over(const Targets& targets, std::string_view arn, Parcel parcel, s
   }
   handled.result = std::string(arn) + " took nothing: " + sent.error().message();
   if (dead_letters.empty()) return handled;
-  copy.attributes.emplace_back("ERROR_CODE", sent.error().code() == ErrorCode::NotFound ? "NO_RESOURCE" : "SDK_CLIENT_ERROR");
+  copy.attributes.emplace_back("ERROR_CODE",
+                               sent.error().code() == ErrorCode::NotFound ? "NO_RESOURCE" : "SDK_CLIENT_ERROR");
   copy.attributes.emplace_back("ERROR_MESSAGE", sent.error().message());
   copy.attributes.emplace_back("RULE_ARN", copy.source);
   copy.attributes.emplace_back("TARGET_ARN", std::string(arn));

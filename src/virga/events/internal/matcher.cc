@@ -125,7 +125,8 @@ Result<Matcher> Matcher::compile_numeric(const json::Value& value) {
     matcher.bounds_.push_back({sign[0] == '<', sign.size() == 2, number});
   }
   if (matcher.bounds_.size() == 2) {
-    if (matcher.bounds_[0].is_upper || !matcher.bounds_[1].is_upper) return refuse("Bad numeric range operator: " + parts[2].text);
+    if (matcher.bounds_[0].is_upper || !matcher.bounds_[1].is_upper)
+      return refuse("Bad numeric range operator: " + parts[2].text);
     if (matcher.bounds_[0].number >= matcher.bounds_[1].number) return refuse("Bottom must be less than top");
   }
   return matcher;

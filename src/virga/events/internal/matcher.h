@@ -27,8 +27,22 @@ class Matcher {
   static bool is_operator(std::string_view name);
 
  private:
-  enum class Kind { Null, True, False, Text, Number, Numeric, Prefix, Suffix, Equal, Wildcard, Cidr, Present, Absent,
-                    AnythingBut };
+  enum class Kind {
+    Null,
+    True,
+    False,
+    Text,
+    Number,
+    Numeric,
+    Prefix,
+    Suffix,
+    Equal,
+    Wildcard,
+    Cidr,
+    Present,
+    Absent,
+    AnythingBut
+  };
   struct Bound {
     bool is_upper = false;
     bool is_inclusive = false;
@@ -51,14 +65,14 @@ class Matcher {
   bool matches_cidr(std::string_view text) const;
 
   Kind kind_ = Kind::Null;
-  bool ignores_case_ = false;           // Prefix, Suffix, Equal; text_ is in lower case then
-  std::string text_;                    // Text, Prefix, Suffix, Equal
-  double number_ = 0;                   // Number
-  std::string written_;                 // Number
-  std::vector<Bound> bounds_;           // Numeric
-  std::vector<std::string> pieces_;     // Wildcard: what stands between the stars, first and last included
-  Network network_;                     // Cidr
-  std::vector<Matcher> forbidden_;      // AnythingBut
+  bool ignores_case_ = false;        // Prefix, Suffix, Equal; text_ is in lower case then
+  std::string text_;                 // Text, Prefix, Suffix, Equal
+  double number_ = 0;                // Number
+  std::string written_;              // Number
+  std::vector<Bound> bounds_;        // Numeric
+  std::vector<std::string> pieces_;  // Wildcard: what stands between the stars, first and last included
+  Network network_;                  // Cidr
+  std::vector<Matcher> forbidden_;   // AnythingBut
 };
 
 }  // namespace virga::events::internal

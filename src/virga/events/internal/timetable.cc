@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace virga::events::internal {
 
 using std::chrono::seconds;

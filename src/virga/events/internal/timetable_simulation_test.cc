@@ -1,5 +1,5 @@
-// Schedules in simulated time: clocks that jump both ways, crashes before and after what a firing writes is on the disk.
-// Whatever happens, each time of a schedule is fired for once or written down as missed, and never both.
+// Schedules in simulated time: clocks that jump both ways, crashes before and after what a firing writes is on the
+// disk. Whatever happens, each time of a schedule is fired for once or written down as missed, and never both.
 
 #include <gtest/gtest.h>
 

@@ -136,7 +136,9 @@ Result<Cron> Cron::parse(std::string_view text, const CronDialect& dialect) {
   }
   Cron cron;
   std::size_t next = 0;
-  auto field = [&](std::string_view name, int first, int last) { return FieldReader(name, fields[next++], first, last); };
+  auto field = [&](std::string_view name, int first, int last) {
+    return FieldReader(name, fields[next++], first, last);
+  };
   if (dialect.has_seconds) {
     VIRGA_TRY(field("second", 0, 59).read([&](int i) { cron.seconds_.set(static_cast<std::size_t>(i)); }));
   } else {

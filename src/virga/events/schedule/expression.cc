@@ -73,7 +73,8 @@ std::optional<LocalTime> read_time(std::string_view text) {
 Result<Expression> Expression::parse(std::string_view text) {
   if (auto rate = inside(text, "rate")) {
     auto period = read_rate(*rate);
-    if (!period) return refuse(text, "a rate is a whole number from 1 and minutes, hours or days, as in rate(5 minutes)");
+    if (!period)
+      return refuse(text, "a rate is a whole number from 1 and minutes, hours or days, as in rate(5 minutes)");
     return Expression(*period);
   }
   if (auto fields = inside(text, "cron")) {

@@ -11,9 +11,9 @@
 
 namespace virga::events {
 
-// When something is to happen, as EventBridge writes it: rate(5 minutes), cron(0 10 ? * MON-FRI *), at(2027-01-01T00:00:00).
-// Beyond EventBridge, a rate may be one of seconds. A value; any thread. Source: EventBridge Scheduler user guide,
-// "Schedule types" and "Daylight savings time on EventBridge Scheduler".
+// When something is to happen, as EventBridge writes it: rate(5 minutes), cron(0 10 ? * MON-FRI *),
+// at(2027-01-01T00:00:00). Beyond EventBridge, a rate may be one of seconds. A value; any thread. Source: EventBridge
+// Scheduler user guide, "Schedule types" and "Daylight savings time on EventBridge Scheduler".
 //
 // Where clocks are put forward, a time of a cron expression that they leave out is left out; where they are put back, a
 // time that comes twice counts once, the first time. A single time that is left out counts when they go on. Rates do

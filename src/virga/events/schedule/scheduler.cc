@@ -20,11 +20,11 @@ constexpr std::string_view kMarks = "events/schedule/mark/";        // + id: up 
 constexpr std::string_view kPayloads = "events/schedule/payload/";  // + id
 constexpr std::string_view kFired = "events/schedule/fired/";       // + due time + id: FiringRecord
 constexpr std::size_t kPage = 1000;
-constexpr std::size_t kMostPages = 50;            // that are looked through for one schedule's firings
-constexpr std::size_t kMostInFlight = 500;        // firings on their way to the disk
-constexpr seconds kLongestSleep{5};               // so that a clock that jumps is noticed
-constexpr seconds kRest{1};                       // after the disk refused
-constexpr seconds kKept = std::chrono::days(7);   // firings
+constexpr std::size_t kMostPages = 50;           // that are looked through for one schedule's firings
+constexpr std::size_t kMostInFlight = 500;       // firings on their way to the disk
+constexpr seconds kLongestSleep{5};              // so that a clock that jumps is noticed
+constexpr seconds kRest{1};                      // after the disk refused
+constexpr seconds kKept = std::chrono::days(7);  // firings
 constexpr seconds kCleaningTime = std::chrono::hours(1);
 
 std::string key(std::string_view prefix, std::string_view id) {
@@ -141,7 +141,8 @@ Result<> Scheduler::load(const store::Store& store) {
       auto text = PlanText::decode(value);
       auto plan = text ? text->compile(id) : fail(ErrorCode::DataLoss, "its record is damaged");
       if (!plan) {
-        log::error("a schedule cannot be read, and does not fire", {{"schedule", id}, {"error", plan.error().message()}});
+        log::error("a schedule cannot be read, and does not fire",
+                   {{"schedule", id}, {"error", plan.error().message()}});
         continue;
       }
       VIRGA_TRY_ASSIGN(auto bytes, store.get(key(kMarks, id)));
@@ -209,7 +210,8 @@ io::Task<Result<std::optional<std::string>>> Scheduler::payload(std::string id) 
 }
 
 io::Task<Result<std::vector<store::Record>>> Scheduler::list(std::string prefix, std::string after, std::size_t limit) {
-  store::Range range{key(kPayloads, prefix), after.empty() ? "" : key(kPayloads, after), limit, store::Order::Ascending};
+  store::Range range{key(kPayloads, prefix), after.empty() ? "" : key(kPayloads, after), limit,
+                     store::Order::Ascending};
   VIRGA_CO_TRY_ASSIGN(auto records, co_await state_->parts.store.scan(std::move(range)));
   for (auto& record : records) record.key.erase(0, kPayloads.size());
   co_return records;
@@ -298,7 +300,11 @@ io::Task<bool> Scheduler::State::try_to_fire(const Timetable::Firing& firing) {
     Fire fire{firing.id, payload->value_or(""), time, firing.is_last && time == firing.times.back()};
     auto handled = owner->fire(fire, batch);
     FiringRecord record{handled.is_good ? FiringRecord::State::Sent : FiringRecord::State::Failed,
-                        firing.id, time, wall, {}, std::move(handled.result)};
+                        firing.id,
+                        time,
+                        wall,
+                        {},
+                        std::move(handled.result)};
     if (!handled.is_good) {
       log::warn("a schedule could not do what it is for", {{"schedule", firing.id}, {"problem", record.result}});
     }

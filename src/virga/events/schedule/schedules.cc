@@ -54,7 +54,8 @@ std::string member(const json::Value& object, std::string_view outer, std::strin
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
 }
 
 std::unexpected<Error> unknown(const std::string& name) {

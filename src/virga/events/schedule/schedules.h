@@ -26,7 +26,7 @@ struct Schedule {
   std::string name;
   PlanText plan;
   std::string description;
-  std::string key_arn;  // KmsKeyArn, kept and shown
+  std::string key_arn;            // KmsKeyArn, kept and shown
   bool is_deleted_after = false;  // its last time
   WallTime created;
   WallTime modified;

@@ -95,7 +95,8 @@ class Zone::RuleReader {
       auto month = number();
       auto week = take('.') ? number() : std::nullopt;
       auto weekday = take('.') ? number() : std::nullopt;
-      if (!month || !week || !weekday || *month < 1 || *month > 12 || *week < 1 || *week > 5 || *weekday > 6) return false;
+      if (!month || !week || !weekday || *month < 1 || *month > 12 || *week < 1 || *week > 5 || *weekday > 6)
+        return false;
       day.month = static_cast<unsigned>(*month);
       day.week = static_cast<unsigned>(*week);
       day.weekday = static_cast<unsigned>(*weekday);
@@ -204,8 +205,8 @@ class Zone::Reader {
     if (rest_.size() < 44 || !rest_.starts_with("TZif")) return false;
     header.version = rest_[4];
     (void)skip(20);
-    for (auto* count : {&header.universals, &header.standards, &header.leaps, &header.times, &header.types,
-                        &header.characters}) {
+    for (auto* count :
+         {&header.universals, &header.standards, &header.leaps, &header.times, &header.types, &header.characters}) {
       *count = number(4);
     }
     return true;

@@ -1,8 +1,7 @@
 #include "virga/events/schedule/zone.h"
 
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 namespace virga::events {
 namespace {
@@ -28,7 +27,8 @@ std::string first(const Zone& zone, LocalTime time) {
 }
 
 TEST(Zone, RefusesNamesThatAreNone) {
-  for (const auto* name : {"Nowhere", "../passwd", "/etc/passwd", "Europe/", "Europe//Berlin", "Europe/Berlin\n", "Europe"}) {
+  for (const auto* name :
+       {"Nowhere", "../passwd", "/etc/passwd", "Europe/", "Europe//Berlin", "Europe/Berlin\n", "Europe"}) {
     EXPECT_FALSE(Zone::load(name)) << name;
   }
   for (const auto* bytes : {"", "TZif", "hello, world, this is a text of more than forty-four bytes"}) {

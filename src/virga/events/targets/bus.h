@@ -8,8 +8,8 @@
 
 namespace virga::events {
 
-// Event buses as targets: arn:aws:events:REGION:ACCOUNT:event-bus/NAME. What is sent there has to be a whole event, as a
-// rule hands it on. One loop.
+// Event buses as targets: arn:aws:events:REGION:ACCOUNT:event-bus/NAME. What is sent there has to be a whole event, as
+// a rule hands it on. One loop.
 class BusTarget final : public TargetKind {
  public:
   explicit BusTarget(Bus& bus) : bus_(bus) {}  // outlives it

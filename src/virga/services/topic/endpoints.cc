@@ -106,7 +106,8 @@ Result<HttpPlace> parse_http_url(std::string_view url) {
     return refuse("its address is not well-formed");
   }
   if (place.address == "localhost") place.address = "127.0.0.1";
-  if (!is_address(place.address)) return refuse("its host must be an IP address or localhost; names are not resolved yet");
+  if (!is_address(place.address))
+    return refuse("its host must be an IP address or localhost; names are not resolved yet");
   return place;
 }
 
@@ -216,7 +217,8 @@ void Endpoints::State::pump() {
     next_change.cancel();
     return;
   }
-  auto wait = std::clamp<std::chrono::nanoseconds>(queue.begin()->first - now, std::chrono::nanoseconds(0), kLongestSleep);
+  auto wait =
+      std::clamp<std::chrono::nanoseconds>(queue.begin()->first - now, std::chrono::nanoseconds(0), kLongestSleep);
   next_change.start(io::Deadline::in(parts.loop, wait), [this] { pump(); });
 }
 
@@ -280,7 +282,8 @@ io::Task<void> Endpoints::State::settle(std::string id, Record record, std::stri
   }
   auto written = co_await parts.store.commit(std::move(batch));
   if (!written) {
-    log::error("what came of a post cannot be written; it is tried again", {{"id", id}, {"error", written.error().message()}});
+    log::error("what came of a post cannot be written; it is tried again",
+               {{"id", id}, {"error", written.error().message()}});
     wait_until(parts.loop.clock().wall() + kRest, id);
     co_return;
   }
@@ -290,7 +293,9 @@ io::Task<void> Endpoints::State::settle(std::string id, Record record, std::stri
   } else if (is_over) {
     lost.add();
     log::warn("a post to an endpoint has failed for good",
-              {{"url", record.post.url}, {"problem", problem}, {"kept", kept ? record.post.dead_letters : std::string("no")}});
+              {{"url", record.post.url},
+               {"problem", problem},
+               {"kept", kept ? record.post.dead_letters : std::string("no")}});
   } else {
     retried.add();
     wait_until(record.due, id);

@@ -36,9 +36,10 @@ struct EndpointPost {
   std::string source;        // ARN of the subscription
 };
 
-// Posts to HTTP endpoints, which are on the disk until they have arrived or all tries have failed: 50 of them within some
-// 15 minutes (SNS developer guide, "Message delivery retries"). A refusal with 4xx is final, but for 429. What fails for
-// good goes to its dead letters, or is logged and counted. An endpoint may get a post twice, around a crash. One loop.
+// Posts to HTTP endpoints, which are on the disk until they have arrived or all tries have failed: 50 of them within
+// some 15 minutes (SNS developer guide, "Message delivery retries"). A refusal with 4xx is final, but for 429. What
+// fails for good goes to its dead letters, or is logged and counted. An endpoint may get a post twice, around a crash.
+// One loop.
 class Endpoints {
  public:
   // All of these outlive it.

@@ -5,9 +5,9 @@
 #include <deque>
 #include <optional>
 
-#include "virga/io/task_group.h"
 #include "virga/http/server.h"
 #include "virga/io/network.h"
+#include "virga/io/task_group.h"
 #include "virga/store/testing/direct_loop_store.h"
 #include "virga/store/testing/memory_store.h"
 
@@ -17,8 +17,9 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(HttpUrl, IsReadOrRefused) {
-  for (const auto* url : {"", "https://127.0.0.1/", "http://", "http://example.org/", "http://[::1", "http://127.0.0.1:x/",
-                          "http://127.0.0.1:99999/", "http://127.0.0.1/a b", "http://user@127.0.0.1/"}) {
+  for (const auto* url :
+       {"", "https://127.0.0.1/", "http://", "http://example.org/", "http://[::1", "http://127.0.0.1:x/",
+        "http://127.0.0.1:99999/", "http://127.0.0.1/a b", "http://user@127.0.0.1/"}) {
     EXPECT_FALSE(parse_http_url(url)) << url;
   }
   auto place = parse_http_url("http://localhost:8080/a?b=c");

@@ -19,8 +19,8 @@ struct MessageAttribute {
 using MessageAttributes = std::map<std::string, MessageAttribute>;
 
 // Which messages a subscription gets: an event pattern over the message's attributes, or over its body if that is JSON
-// (SNS developer guide, "Amazon SNS subscription filter policies"). Numbers are compared with attributes of type Number,
-// texts with all others. A value.
+// (SNS developer guide, "Amazon SNS subscription filter policies"). Numbers are compared with attributes of type
+// Number, texts with all others. A value.
 class Filter {
  public:
   enum class Scope { Attributes, Body };

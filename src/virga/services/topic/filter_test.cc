@@ -13,9 +13,9 @@ TEST(TopicFilter, RefusesWhatIsNone) {
 }
 
 TEST(TopicFilter, LooksAtAttributesByTheirType) {
-  const MessageAttributes attributes = {
-      {"store", {"String", "shop"}}, {"price", {"Number", "11.50"}}, {"label", {"Number.int", "7"}},
-      {"tags", {"String.Array", R"(["a", "b"])"}}, {"digits", {"String", "11.50"}}, {"broken", {"Number", "x"}}};
+  const MessageAttributes attributes = {{"store", {"String", "shop"}},   {"price", {"Number", "11.50"}},
+                                        {"label", {"Number.int", "7"}},  {"tags", {"String.Array", R"(["a", "b"])"}},
+                                        {"digits", {"String", "11.50"}}, {"broken", {"Number", "x"}}};
   struct Case {
     const char* policy;
     bool fits;

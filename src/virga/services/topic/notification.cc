@@ -33,7 +33,9 @@ std::string write_lambda_event(const Envelope& envelope, const Message& message,
     json::Object event(text);
     json::Array records(event.open("Records"));
     json::Object record(records.open());
-    record.add("EventSource", "aws:sns").add("EventVersion", "1.0").add("EventSubscriptionArn", envelope.subscription_arn);
+    record.add("EventSource", "aws:sns")
+        .add("EventVersion", "1.0")
+        .add("EventSubscriptionArn", envelope.subscription_arn);
     json::Object sns(record.open("Sns"));
     sns.add("Type", "Notification").add("MessageId", message.id).add("TopicArn", envelope.topic_arn);
     if (message.subject.empty()) sns.add_raw("Subject", "null");

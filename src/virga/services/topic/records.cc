@@ -74,7 +74,8 @@ Result<> Subscription::compile() {
   }
   auto policy = attribute(attributes, "FilterPolicy");
   if (policy.empty() || policy == "{}") return {};
-  VIRGA_TRY_ASSIGN(filter, Filter::compile(policy, scope == "MessageBody" ? Filter::Scope::Body : Filter::Scope::Attributes));
+  VIRGA_TRY_ASSIGN(filter,
+                   Filter::compile(policy, scope == "MessageBody" ? Filter::Scope::Body : Filter::Scope::Attributes));
   return {};
 }
 

@@ -22,7 +22,8 @@ std::string_view topic_in(std::string_view arn) {
 Topics::Topics(Parts parts)
     : parts_(std::move(parts)),
       published_(parts_.metrics.counter("virga_topic_published_total", "Messages that topics acknowledged.")),
-      undeliverable_(parts_.metrics.counter("virga_topic_unsent_total", "Messages that a subscription could not take.")) {}
+      undeliverable_(
+          parts_.metrics.counter("virga_topic_unsent_total", "Messages that a subscription could not take.")) {}
 
 std::string Topics::topic_arn(std::string_view topic) const {
   return "arn:aws:sns:" + parts_.place.region + ":" + parts_.place.account + ":" + std::string(topic);

@@ -17,8 +17,8 @@
 
 namespace virga::services {
 
-// Topics: a message that is published on one goes to all of its subscriptions whose filter it passes: functions, queues,
-// HTTP endpoints. It is acknowledged when all that is on the disk, in one batch. Topics are targets themselves:
+// Topics: a message that is published on one goes to all of its subscriptions whose filter it passes: functions,
+// queues, HTTP endpoints. It is acknowledged when all that is on the disk, in one batch. Topics are targets themselves:
 // arn:aws:sns:REGION:ACCOUNT:NAME. One loop.
 class Topics final : public events::TargetKind {
  public:

@@ -19,8 +19,14 @@ class TopicsTest : public events::testing::AsyncWorld {
 
   void begin() {
     endpoints.emplace(Endpoints::Parts{*loop, store, targets, system_random(), *registry});
-    topics.emplace(Topics::Parts{*loop, store, targets, *endpoints, system_random(), *registry,
-                                 {"us-east-1", "000000000000"}, "http://127.0.0.1:4600"});
+    topics.emplace(Topics::Parts{*loop,
+                                 store,
+                                 targets,
+                                 *endpoints,
+                                 system_random(),
+                                 *registry,
+                                 {"us-east-1", "000000000000"},
+                                 "http://127.0.0.1:4600"});
     targets.add(*topics);
     EXPECT_TRUE(endpoints->load(tests.store));
     EXPECT_TRUE(topics->load(tests.store));

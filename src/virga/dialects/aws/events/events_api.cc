@@ -27,8 +27,10 @@ io::Task<http::Response> EventsApi::answer(const http::Request& request, const I
   auto operations = event_bridge::operations();
   auto operation = std::ranges::find(operations, name, &event_bridge::Operation::name);
   if (operation == operations.end()) {
-    Refusal unknown{400, "UnknownOperationException",
-                    fmt::format("Virga does not implement the EventBridge operation '{}'.", name), {}};
+    Refusal unknown{400,
+                    "UnknownOperationException",
+                    fmt::format("Virga does not implement the EventBridge operation '{}'.", name),
+                    {}};
     co_return refuse(request, unknown, request_id);
   }
   auto body = parse_body(request.body);

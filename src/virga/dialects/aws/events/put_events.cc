@@ -11,7 +11,7 @@ namespace virga::dialects::aws::event_bridge {
 namespace {
 
 constexpr std::size_t kMostEntries = 10;
-constexpr std::size_t kMostBytes = 1 << 20;  // of all entries
+constexpr std::size_t kMostBytes = 1 << 20;   // of all entries
 constexpr double kLatestTime = 253402300800;  // the year 10000
 
 // What is wrong with one entry, in the form of its result.
@@ -54,7 +54,8 @@ std::expected<events::Bus::Entry, EntryError> read_entry(const Call& call, const
   }
   if (const auto* resources = object.if_contains("Resources"); resources != nullptr && resources->is_array()) {
     for (const auto& resource : resources->get_array()) {
-      if (!resource.is_string()) return std::unexpected(EntryError{"InvalidArgument", "Parameter Resources is not valid."});
+      if (!resource.is_string())
+        return std::unexpected(EntryError{"InvalidArgument", "Parameter Resources is not valid."});
       event.resources.emplace_back(resource.get_string().data(), resource.get_string().size());
     }
   }
@@ -73,9 +74,10 @@ io::Task<Reply> put_events(Call call) {
   const auto* list = call.body.if_contains("Entries");
   auto count = list != nullptr && list->is_array() ? list->get_array().size() : 0;
   if (count == 0 || count > kMostEntries) {
-    co_return std::unexpected(validation_exception(fmt::format(
-        "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have 1 to {} elements",
-        kMostEntries)));
+    co_return std::unexpected(
+        validation_exception(fmt::format("1 validation error detected: Value at 'entries' failed to satisfy "
+                                         "constraint: Member must have 1 to {} elements",
+                                         kMostEntries)));
   }
   std::vector<std::expected<std::string, EntryError>> results;
   std::vector<events::Bus::Entry> entries;

@@ -18,8 +18,9 @@ void append(json::Object& object, const events::Bus& bus, const events::BusRule&
       .add("Arn", events::rule_arn(bus.place(), rule))
       .add("State", rule.is_enabled ? "ENABLED" : "DISABLED")
       .add("EventBusName", rule.bus);
-  for (const auto& [name, text] : {std::pair("EventPattern", &rule.pattern), std::pair("ScheduleExpression", &rule.schedule),
-                                   std::pair("Description", &rule.description), std::pair("RoleArn", &rule.role)}) {
+  for (const auto& [name, text] :
+       {std::pair("EventPattern", &rule.pattern), std::pair("ScheduleExpression", &rule.schedule),
+        std::pair("Description", &rule.description), std::pair("RoleArn", &rule.role)}) {
     if (!text->empty()) object.add(name, *text);
   }
 }
@@ -162,8 +163,7 @@ io::Task<Reply> test_event_pattern(Call call) {
   if (!pattern) co_return std::unexpected(refusal_of(pattern.error()));
   auto event = text_of(call.body, "Event");
   if (auto valid = json::validate(event); !valid) {
-    co_return std::unexpected(
-        validation_exception("Parameter Event is not valid. Reason: " + valid.error().message()));
+    co_return std::unexpected(validation_exception("Parameter Event is not valid. Reason: " + valid.error().message()));
   }
   std::string body;
   json::Object(body).add("Result", pattern->matches(event));

@@ -30,8 +30,8 @@ Answer<std::vector<events::RuleTarget>> read_targets(const Call& call) {
     auto known = call.targets.check(target->arn);
     // As in EventBridge, a target may be made after the rule that names it.
     if (!known && known.error().code() != ErrorCode::NotFound) {
-      return std::unexpected(validation_exception(fmt::format(
-          "Parameter {} is not valid. Reason: {}", target->arn, known.error().message())));
+      return std::unexpected(validation_exception(
+          fmt::format("Parameter {} is not valid. Reason: {}", target->arn, known.error().message())));
     }
     targets.push_back(std::move(*target));
   }
@@ -49,8 +49,8 @@ io::Task<Reply> put_targets(Call call) {
   auto rule = call.bus.find_rule(bus, name);
   if (!rule) co_return std::unexpected(no_rule(bus, name));
   if (rule->targets.size() + targets.size() > kMostTargets) {
-    co_return std::unexpected(Refusal{400, "LimitExceededException",
-                                      fmt::format("A rule has at most {} targets.", kMostTargets), {}});
+    co_return std::unexpected(
+        Refusal{400, "LimitExceededException", fmt::format("A rule has at most {} targets.", kMostTargets), {}});
   }
   std::function<void(events::BusRule&)> change = [targets](events::BusRule& changed) {
     for (const auto& target : targets) changed.targets[target.id] = target;

@@ -54,7 +54,8 @@ Refusal refusal_of(const Error& error) {
 
 Answer<std::string> checked_name(std::string name, std::string_view label) {
   bool is_good = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
   });
   if (is_good) return name;
   return std::unexpected(validation_exception(fmt::format(
@@ -104,8 +105,10 @@ http::Response SchedulerApi::refuse(const http::Request&, const Refusal& refusal
 io::Task<http::Response> SchedulerApi::answer(const http::Request& request, const Identity&, std::string request_id) {
   auto match = router_.find(request.method, request.path);
   if (!match) {
-    Refusal unknown{404, "UnknownOperationException",
-                    fmt::format("EventBridge Scheduler has no operation {} {}.", request.method, request.path), {}};
+    Refusal unknown{404,
+                    "UnknownOperationException",
+                    fmt::format("EventBridge Scheduler has no operation {} {}.", request.method, request.path),
+                    {}};
     co_return refuse(request, unknown, request_id);
   }
   auto body = parse_body(request.body);

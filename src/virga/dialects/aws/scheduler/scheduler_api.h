@@ -10,9 +10,9 @@ namespace scheduler {
 struct Operation;
 }
 
-// EventBridge Scheduler's API (REST-JSON, botocore scheduler/2021-06-30): all of its twelve operations. Beyond it: the tag
-// virga:missed of a group (skip, once or all) says what its schedules do about times that went by while Virga was down;
-// it counts for schedules that are made or updated after it. One loop.
+// EventBridge Scheduler's API (REST-JSON, botocore scheduler/2021-06-30): all of its twelve operations. Beyond it: the
+// tag virga:missed of a group (skip, once or all) says what its schedules do about times that went by while Virga was
+// down; it counts for schedules that are made or updated after it. One loop.
 class SchedulerApi final : public Service {
  public:
   // Both outlive it.

@@ -181,8 +181,8 @@ io::Task<Reply> list_schedules(Call call) {
           break;
         }
         after = schedule.group + "/" + schedule.name;
-        bool is_meant = schedule.name.starts_with(prefix) &&
-                        (state.empty() || (state == "ENABLED") == schedule.plan.is_enabled);
+        bool is_meant =
+            schedule.name.starts_with(prefix) && (state.empty() || (state == "ENABLED") == schedule.plan.is_enabled);
         if (!is_meant) continue;
         ++count;
         json::Object item(list.open());

@@ -27,8 +27,11 @@ Answer<services::MessageAttributes> read_attributes(const Query& query, const st
                     attribute.type.starts_with("Binary");
     if (!is_known || (!text && !bytes)) {
       return std::unexpected(Refusal{
-          400, "ParameterValueInvalid",
-          fmt::format("The message attribute '{}' must have a data type of String, Number or Binary, and a value.", *name), {}});
+          400,
+          "ParameterValueInvalid",
+          fmt::format("The message attribute '{}' must have a data type of String, Number or Binary, and a value.",
+                      *name),
+          {}});
     }
     attribute.value = text ? *text : *bytes;
     attributes[std::string(*name)] = std::move(attribute);
@@ -80,15 +83,17 @@ io::Task<Reply> publish(Call call) {
 io::Task<Reply> publish_batch(Call call) {
   VIRGA_OR_REFUSE_CO(std::string topic, topic_of(call));
   std::vector<services::Message> messages;
-  std::map<std::string, std::string> ids;       // by the entry's own
+  std::map<std::string, std::string> ids;  // by the entry's own
   std::map<std::string, Refusal> refused;
   for (int i = 1;; ++i) {
     auto prefix = fmt::format("PublishBatchRequestEntries.member.{}.", i);
     auto id = call.text(prefix + "Id");
     if (id.empty()) break;
     if (i > kMostEntries) {
-      co_return std::unexpected(Refusal{400, "TooManyEntriesInBatchRequest",
-                                        fmt::format("The batch request contains more than {} entries.", kMostEntries), {}});
+      co_return std::unexpected(Refusal{400,
+                                        "TooManyEntriesInBatchRequest",
+                                        fmt::format("The batch request contains more than {} entries.", kMostEntries),
+                                        {}});
     }
     if (ids.contains(id) || refused.contains(id)) {
       co_return std::unexpected(

@@ -72,8 +72,9 @@ io::Task<Reply> subscribe(Call call) {
   auto subscribed = co_await call.topics.subscribe(subscription);
   if (!subscribed) {
     // An endpoint that does not exist is a wrong parameter of this call.
-    auto refusal = subscribed.error().code() == ErrorCode::NotFound ? invalid("Endpoint Reason: " + subscribed.error().message())
-                                                                    : refusal_of(subscribed.error());
+    auto refusal = subscribed.error().code() == ErrorCode::NotFound
+                       ? invalid("Endpoint Reason: " + subscribed.error().message())
+                       : refusal_of(subscribed.error());
     co_return std::unexpected(refusal);
   }
   subscription.id = *subscribed;

@@ -80,7 +80,8 @@ io::Task<Reply> get_topic_attributes(Call call) {
   attributes["TopicArn"] = call.topics.topic_arn(name);
   attributes["Owner"] = call.topics.place().account;
   attributes["SubscriptionsConfirmed"] = std::to_string(confirmed);
-  attributes["SubscriptionsPending"] = std::to_string(static_cast<std::ptrdiff_t>(line.subscriptions.size()) - confirmed);
+  attributes["SubscriptionsPending"] =
+      std::to_string(static_cast<std::ptrdiff_t>(line.subscriptions.size()) - confirmed);
   attributes["SubscriptionsDeleted"] = "0";
   attributes.emplace("DisplayName", "");
   std::string out;
