@@ -319,7 +319,7 @@ class Events(unittest.TestCase):
             self.virga.stop(signal.SIGKILL)
             self.start()
         self.scheduler.update_schedule(**{**schedule, "State": "DISABLED"})
-        firings = self.signed("/virga/v1/firings?schedule=g/s&limit=1000").json["firings"]
+        firings = self.signed("/virga/v1/firings?schedule=g%2Fs&limit=1000").json["firings"]
         due = [firing["due"] for firing in firings]
         self.assertGreater(len(due), 6)
         self.assertEqual({firing["state"] for firing in firings}, {"sent"})
