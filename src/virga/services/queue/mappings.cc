@@ -1,7 +1,9 @@
 #include "virga/services/queue/mappings.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "virga/base/id.h"
@@ -259,8 +261,8 @@ io::Task<void> Mappings::State::feed(PollerPtr poller) {
     auto queue = parts.queues.describe(poller->mapping.queue);
     auto visibility = queue ? queue->settings.visibility : std::chrono::seconds(0);
     window.begin();
-    // What was gathered first is seen again first.
-    tasks.add(run(poller, std::move(*batch), now + visibility));
+    // What was gathered first is seen again first, and may have waited for the window's time.
+    tasks.add(run(poller, std::move(*batch), parts.loop.now() + visibility - poller->mapping.window));
   }
 }
 
