@@ -13,13 +13,14 @@ AwsDialect::AwsDialect(Parts parts)
           },
           parts.clock),
       links_(parts.deployments, parts.clock, parts.random, parts.account.base_url),
-      lambda_({parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets, parts.runtimes,
-               parts.clock, parts.random, parts.account, links_}),
+      lambda_({parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets, parts.queues,
+               parts.mappings, parts.runtimes, parts.clock, parts.random, parts.account, links_}),
       sts_(parts.account),
       events_({parts.bus, parts.targets, parts.clock}),
       scheduler_(parts.schedules, parts.clock),
       sns_({parts.topics, parts.random, parts.clock}),
-      api_({verifier_, {&lambda_, &sts_, &events_, &scheduler_, &sns_}, parts.clock, parts.random}),
+      sqs_({parts.queues, parts.loop, parts.account}),
+      api_({verifier_, {&lambda_, &sts_, &events_, &scheduler_, &sns_, &sqs_}, parts.clock, parts.random}),
       urls_({parts.catalog, parts.invoker, parts.clock, parts.random, parts.account,
              [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}
 

@@ -7,6 +7,7 @@
 #include "virga/dialects/aws/scheduler/scheduler_api.h"
 #include "virga/dialects/aws/sigv4.h"
 #include "virga/dialects/aws/sns/sns_api.h"
+#include "virga/dialects/aws/sqs/sqs_api.h"
 #include "virga/dialects/aws/sts/sts_api.h"
 #include "virga/dialects/aws/url/function_urls.h"
 #include "virga/server/keys.h"
@@ -25,6 +26,9 @@ class AwsDialect {
     events::Bus& bus;
     events::Schedules& schedules;
     services::Topics& topics;
+    services::queue::Queues& queues;
+    services::queue::Mappings& mappings;
+    io::Loop& loop;
     const runtime::Runtimes& runtimes;
     const Clock& clock;
     Random& random;
@@ -50,6 +54,7 @@ class AwsDialect {
   dialects::aws::EventsApi events_;
   dialects::aws::SchedulerApi scheduler_;
   dialects::aws::SnsApi sns_;
+  dialects::aws::SqsApi sqs_;
   dialects::aws::AwsApi api_;
   dialects::aws::FunctionUrls urls_;
 };

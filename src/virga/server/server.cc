@@ -34,6 +34,9 @@
 #include "virga/server/paths.h"
 #include "virga/server/service_user.h"
 #include "virga/services/topic/topics.h"
+#include "virga/services/queue/mappings.h"
+#include "virga/services/queue/queues.h"
+#include "virga/services/queue/target.h"
 #include "virga/store/blob_store.h"
 #include "virga/store/data_lock.h"
 #include "virga/store/loop_store.h"
@@ -170,6 +173,9 @@ struct Server::State {
   std::optional<events::Schedules> schedules;
   std::optional<services::Endpoints> endpoints;
   std::optional<services::Topics> topics;
+  std::unique_ptr<services::queue::Queues> queues;
+  std::optional<services::queue::QueueTarget> queue_target;
+  std::unique_ptr<services::queue::Mappings> mappings;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
@@ -296,6 +302,16 @@ Result<> Server::State::build() {
       events::AsyncCalls::Options{});
   function_target.emplace(events::FunctionTarget::Parts{*catalog, *async_calls, loop.clock(), system_random()});
   targets.add(*function_target);
+  auto place = options.region + ":" + options.account + ":";
+  VIRGA_TRY_ASSIGN(queues,
+                   services::queue::Queues::open({loop, *loop_store, system_random(), metrics, "arn:aws:sqs:" + place},
+                                                 {}, *store));
+  queue_target.emplace(*queues);
+  targets.add(*queue_target);
+  VIRGA_TRY_ASSIGN(mappings, services::queue::Mappings::open({loop, *loop_store, *queues, *catalog, *dispatcher,
+                                                              system_random(), metrics,
+                                                              "arn:aws:lambda:" + place + "function:"},
+                                                             *store));
   VIRGA_TRY(build_bus());
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));
@@ -305,7 +321,8 @@ Result<> Server::State::build() {
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
   aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *topics,
-                                *runtimes, loop.clock(), system_random(), account, key, without_url});
+                                *queues, *mappings, loop, *runtimes, loop.clock(), system_random(), account, key,
+                                without_url});
   virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *bus, *scheduler, *logs,
                                           loop, VIRGA_VERSION});
   gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,
@@ -327,9 +344,11 @@ Result<> Server::State::build() {
   http->serve(std::move(*listener));
   listener.reset();
   preparer->refresh();
+  queues->serve();
   async_calls->serve();
   scheduler->serve();
   endpoints->serve();
+  mappings->serve();
   return {};
 }
 
@@ -402,12 +421,16 @@ io::Task<void> Server::stop() {
   // Calls end before the connections that wait for them.
   state_->scheduler->close();
   state_->endpoints->close();
+  state_->mappings->close();
   state_->async_calls->close();
   co_await state_->dispatcher->stop();
   co_await state_->scheduler->stop();
   co_await state_->endpoints->stop();
   co_await state_->async_calls->stop();
+  co_await state_->mappings->stop();
+  state_->queues->close();
   co_await state_->http->stop(kGrace);
+  co_await state_->queues->stop();
   state_->preparer->end();
   co_await state_->stems->stop();
   co_await state_->templates->stop();

@@ -15,6 +15,7 @@
 #include "virga/events/async_calls.h"
 #include "virga/events/targets/function.h"
 #include "virga/io/task_group.h"
+#include "virga/services/queue/target.h"
 #include "virga/store/testing/direct_loop_store.h"
 
 namespace virga::dialects::testing {
@@ -89,9 +90,16 @@ class LambdaWorld {
         runtimes(test_runtimes(tests.directory->path())),
         links(deployments, tests.clock, system_random(), account().base_url),
         calls({*loop, loop_store, *tests.catalog, invoker, system_random(), registry, targets}, {}),
-        api({*tests.catalog, deployments, invoker, calls, targets, runtimes, tests.clock, system_random(), account(),
-             links}) {
+        queues(std::move(*services::queue::Queues::open(
+            {*loop, loop_store, system_random(), registry, "arn:aws:sqs:eu-west-1:123456789012:"}, {}, tests.store))),
+        mappings(std::move(*services::queue::Mappings::open(
+            {*loop, loop_store, *queues, *tests.catalog, invoker, system_random(), registry,
+             "arn:aws:lambda:eu-west-1:123456789012:function:"},
+            tests.store))),
+        api({*tests.catalog, deployments, invoker, calls, targets, *queues, *mappings, runtimes, tests.clock,
+             system_random(), account(), links}) {
     targets.add(function_target);
+    targets.add(queue_target);
   }
 
   static aws::Account account() { return {"eu-west-1", "123456789012", "http://127.0.0.1:4600"}; }
@@ -140,6 +148,9 @@ class LambdaWorld {
   events::Targets targets;
   events::AsyncCalls calls;  // accepts, and does not run what it accepted
   events::FunctionTarget function_target{{*tests.catalog, calls, tests.clock, system_random()}};
+  std::unique_ptr<services::queue::Queues> queues;
+  std::unique_ptr<services::queue::Mappings> mappings;  // keeps them, and reads no queue
+  services::queue::QueueTarget queue_target{*queues};
   aws::LambdaApi api;
 
  private:

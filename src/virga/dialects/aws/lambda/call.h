@@ -21,6 +21,8 @@
 #include "virga/http/router.h"
 #include "virga/io/task.h"
 #include "virga/runtime/runtimes.h"
+#include "virga/services/queue/mappings.h"
+#include "virga/services/queue/queues.h"
 
 namespace virga::dialects::aws::lambda {
 
@@ -31,6 +33,8 @@ struct Services {
   dispatch::Invoker& invoker;
   events::AsyncCalls& async_calls;
   const events::Targets& targets;
+  services::queue::Queues& queues;
+  services::queue::Mappings& mappings;
   const runtime::Runtimes& runtimes;
   const Clock& clock;
   Random& random;

@@ -19,6 +19,8 @@
 #include "virga/http/router.h"
 #include "virga/io/task.h"
 #include "virga/runtime/runtimes.h"
+#include "virga/services/queue/mappings.h"
+#include "virga/services/queue/queues.h"
 
 namespace virga::dialects::aws {
 
@@ -38,6 +40,8 @@ class LambdaApi final : public Service {
     dispatch::Invoker& invoker;
     events::AsyncCalls& async_calls;
     const events::Targets& targets;  // of asynchronous calls
+    services::queue::Queues& queues;
+    services::queue::Mappings& mappings;
     const runtime::Runtimes& runtimes;
     const Clock& clock;
     Random& random;
