@@ -303,9 +303,8 @@ Result<> Server::State::build() {
   function_target.emplace(events::FunctionTarget::Parts{*catalog, *async_calls, loop.clock(), system_random()});
   targets.add(*function_target);
   auto place = options.region + ":" + options.account + ":";
-  VIRGA_TRY_ASSIGN(queues,
-                   services::queue::Queues::open({loop, *loop_store, system_random(), metrics, "arn:aws:sqs:" + place},
-                                                 {}, *store));
+  VIRGA_TRY_ASSIGN(queues, services::queue::Queues::open(
+                               {loop, *loop_store, system_random(), metrics, "arn:aws:sqs:" + place}, {}, *store));
   queue_target.emplace(*queues);
   targets.add(*queue_target);
   VIRGA_TRY_ASSIGN(mappings, services::queue::Mappings::open({loop, *loop_store, *queues, *catalog, *dispatcher,

@@ -92,10 +92,10 @@ class LambdaWorld {
         calls({*loop, loop_store, *tests.catalog, invoker, system_random(), registry, targets}, {}),
         queues(std::move(*services::queue::Queues::open(
             {*loop, loop_store, system_random(), registry, "arn:aws:sqs:eu-west-1:123456789012:"}, {}, tests.store))),
-        mappings(std::move(*services::queue::Mappings::open(
-            {*loop, loop_store, *queues, *tests.catalog, invoker, system_random(), registry,
-             "arn:aws:lambda:eu-west-1:123456789012:function:"},
-            tests.store))),
+        mappings(std::move(
+            *services::queue::Mappings::open({*loop, loop_store, *queues, *tests.catalog, invoker, system_random(),
+                                              registry, "arn:aws:lambda:eu-west-1:123456789012:function:"},
+                                             tests.store))),
         api({*tests.catalog, deployments, invoker, calls, targets, *queues, *mappings, runtimes, tests.clock,
              system_random(), account(), links}) {
     targets.add(function_target);

@@ -20,7 +20,8 @@ TEST(Message, IsReadAsItWasWritten) {
   Message message;
   message.id = "id";
   message.body = std::string("a\0b", 3);
-  message.attributes = {{"n", "Number.int", Attribute::Kind::Text, "7"}, {"b", "Binary", Attribute::Kind::Binary, "\xff"}};
+  message.attributes = {{"n", "Number.int", Attribute::Kind::Text, "7"},
+                        {"b", "Binary", Attribute::Kind::Binary, "\xff"}};
   message.group = "g";
   message.deduplication = "d";
   message.sender = "s";

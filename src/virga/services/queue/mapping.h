@@ -22,8 +22,8 @@ struct Mapping {
   std::string qualifier;  // "": $LATEST
   bool is_enabled = true;
   std::uint32_t batch_size = 10;
-  std::chrono::seconds window{0};  // a batch that is not full waits as long for more
-  bool reports_failures = false;   // the answer names the messages that failed
+  std::chrono::seconds window{0};     // a batch that is not full waits as long for more
+  bool reports_failures = false;      // the answer names the messages that failed
   std::uint32_t max_concurrency = 0;  // batches at a time; 0: as many as the function bears
   std::vector<std::string> filters;   // event patterns; a message has to fit one of them
   Tags tags;

@@ -17,11 +17,11 @@
 namespace virga::services::queue {
 namespace {
 
-constexpr std::chrono::seconds kPoll{20};            // the longest wait for a first message
-constexpr std::chrono::seconds kProblemRest{5};      // when the queue or the function is gone
-constexpr std::chrono::milliseconds kMargin{500};    // before the messages of a batch can be seen again
-constexpr std::size_t kMostEventBytes = 5'500'000;   // of messages; Lambda takes 6 MB of event
-constexpr std::size_t kRecordBytes = 700;            // about what a record has beside its message
+constexpr std::chrono::seconds kPoll{20};           // the longest wait for a first message
+constexpr std::chrono::seconds kProblemRest{5};     // when the queue or the function is gone
+constexpr std::chrono::milliseconds kMargin{500};   // before the messages of a batch can be seen again
+constexpr std::size_t kMostEventBytes = 5'500'000;  // of messages; Lambda takes 6 MB of event
+constexpr std::size_t kRecordBytes = 700;           // about what a record has beside its message
 
 using Batch = std::vector<Received>;
 
@@ -75,7 +75,8 @@ struct Mappings::State {
         tasks(parts.loop),
         good(parts.metrics.counter("virga_mapping_batches_total", "Batches of messages that functions took.")),
         bad(parts.metrics.counter("virga_mapping_failures_total", "Batches of messages whose function failed.")),
-        dropped(parts.metrics.counter("virga_mapping_filtered_total", "Messages deleted because no filter took them.")) {}
+        dropped(
+            parts.metrics.counter("virga_mapping_filtered_total", "Messages deleted because no filter took them.")) {}
 
   Parts parts;
   std::map<std::string, PollerPtr, std::less<>> pollers;
@@ -302,9 +303,8 @@ io::Task<Batch> Mappings::State::filter(PollerPtr poller, Batch batch) {
   std::vector<std::string> refused;
   for (auto& received : batch) {
     auto record = internal::make_filter_record(received, arn);
-    bool fits = std::ranges::any_of(poller->patterns, [&](const auto& pattern) {
-      return pattern.matches(std::string_view(record));
-    });
+    bool fits = std::ranges::any_of(poller->patterns,
+                                    [&](const auto& pattern) { return pattern.matches(std::string_view(record)); });
     if (fits) {
       kept.push_back(std::move(received));
     } else {

@@ -42,8 +42,8 @@ class Mappings {
   Mappings& operator=(const Mappings&) = delete;
 
   void serve();
-  void close();            // no batch is begun from here on
-  io::Task<void> stop();   // after close() and the end of those who run calls; the queues serve until it has ended
+  void close();           // no batch is begun from here on
+  io::Task<void> stop();  // after close() and the end of those who run calls; the queues serve until it has ended
 
   // Gives it its id and time. Conflict: there is one from this queue to this function. InvalidArgument: a filter.
   io::Task<Result<Mapping>> create(Mapping mapping);

@@ -11,7 +11,8 @@ constexpr std::uint8_t kFormat = 1;
 
 std::size_t Message::size() const {
   auto bytes = body.size();
-  for (const auto& attribute : attributes) bytes += attribute.name.size() + attribute.type.size() + attribute.value.size();
+  for (const auto& attribute : attributes)
+    bytes += attribute.name.size() + attribute.type.size() + attribute.value.size();
   return bytes;
 }
 

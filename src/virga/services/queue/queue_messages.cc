@@ -51,8 +51,7 @@ std::chrono::seconds delay_of(const Queues::Outgoing& outgoing, const Settings& 
 // ---- Sending.
 
 std::shared_ptr<const Message> Queues::State::put_message(store::Batch& batch, Queue& queue, Number number,
-                                                          Message message, WallTime visible,
-                                                          Index::Arrival& arrival) {
+                                                          Message message, WallTime visible, Index::Arrival& arrival) {
   auto id = queue.record.id;
   arrival.sent_ms = unix_milliseconds(message.sent);
   internal::MessageState state;

@@ -75,7 +75,8 @@ class Queues {
   std::vector<std::string> names(std::string_view prefix) const;  // in order
   Result<QueueRecord> describe(std::string_view name) const;
   Result<Counts> counts(std::string_view name) const;
-  std::vector<std::string> dead_letter_sources(std::string_view name) const;  // queues that send their dead letters there
+  std::vector<std::string> dead_letter_sources(
+      std::string_view name) const;  // queues that send their dead letters there
   std::string arn_of(std::string_view name) const;
 
   // ---- messages (queue_messages.cc) ----
@@ -125,8 +126,8 @@ class Queues {
   struct MoveTask {
     enum class Status { Running, Completed, Cancelling, Cancelled, Failed };
     std::string id;
-    std::string source;       // name
-    std::string destination;  // name; "": each message goes back to where it came from
+    std::string source;            // name
+    std::string destination;       // name; "": each message goes back to where it came from
     std::uint32_t per_second = 0;  // 0: as fast as it goes
     WallTime started;
     std::uint64_t moved = 0;

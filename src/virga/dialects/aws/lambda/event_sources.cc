@@ -74,10 +74,10 @@ Answer<bool> read_function(const Call& call, const std::string& text, Mapping& m
   }
   auto timeout = resolved.version->config.timeout;
   if (record->settings.visibility < timeout) {
-    return std::unexpected(invalid_parameter(fmt::format(
-        "Queue visibility timeout: {} seconds is less than Function timeout: {} seconds. Set the queue's "
-        "VisibilityTimeout to at least that; six times as much is advised.",
-        record->settings.visibility.count(), timeout.count())));
+    return std::unexpected(invalid_parameter(
+        fmt::format("Queue visibility timeout: {} seconds is less than Function timeout: {} seconds. Set the queue's "
+                    "VisibilityTimeout to at least that; six times as much is advised.",
+                    record->settings.visibility.count(), timeout.count())));
   }
   return true;
 }

@@ -26,10 +26,10 @@ bool has_parameter(std::string_view query, std::string_view wanted) {
 }  // namespace
 
 LambdaApi::LambdaApi(Parts parts)
-    : services_(std::make_unique<lambda::Services>(lambda::Services{
-          parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets, parts.queues,
-          parts.mappings, parts.runtimes, parts.clock, parts.random, std::move(parts.account), parts.links,
-          policies_})) {
+    : services_(std::make_unique<lambda::Services>(
+          lambda::Services{parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets,
+                           parts.queues, parts.mappings, parts.runtimes, parts.clock, parts.random,
+                           std::move(parts.account), parts.links, policies_})) {
   std::map<std::string, std::size_t> routes;
   for (const lambda::Operation& operation : lambda::operations()) {
     std::string key = fmt::format("{} {}", operation.method, operation.path);

@@ -41,9 +41,7 @@ Answer<bool> apply_redrive(const Call& call, Settings& settings, const std::stri
   settings.dead_letters.clear();
   settings.max_receives = 0;
   if (text.empty()) return true;
-  auto refuse = [&](std::string_view reason) {
-    return std::unexpected(invalid_value("RedrivePolicy", text, reason));
-  };
+  auto refuse = [&](std::string_view reason) { return std::unexpected(invalid_value("RedrivePolicy", text, reason)); };
   boost::json::error_code problem;
   auto value = boost::json::parse(text, problem);
   if (problem || !value.is_object()) return refuse("Redrive policy is not a valid JSON map.");
@@ -162,8 +160,8 @@ Answer<boost::json::object> describe(const Call& call, const queue::QueueRecord&
     all.try_emplace("FifoThroughputLimit", "perQueue");
   }
   constexpr std::array<std::string_view, 8> kMayBeAbsent = {
-      "RedrivePolicy",      "FifoQueue",          "ContentBasedDeduplication", "DeduplicationScope",
-      "FifoThroughputLimit", "Policy",            "RedriveAllowPolicy",        "KmsMasterKeyId"};
+      "RedrivePolicy",       "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope",
+      "FifoThroughputLimit", "Policy",    "RedriveAllowPolicy",        "KmsMasterKeyId"};
   bool wants_all = std::ranges::find(wanted, "All") != wanted.end();
   boost::json::object object;
   for (const auto& [name, value] : all) {

@@ -40,8 +40,8 @@ Answer<std::optional<std::int64_t>> Parameters::integer(std::string_view name, R
   auto [end, problem] = std::from_chars(value->data(), value->data() + value->size(), number);
   bool is_number = problem == std::errc() && end == value->data() + value->size();
   if (!is_number || number < range.least || number > range.most) {
-    return std::unexpected(invalid_value(
-        name, *value, fmt::format("Must be between {} and {}, if provided.", range.least, range.most)));
+    return std::unexpected(
+        invalid_value(name, *value, fmt::format("Must be between {} and {}, if provided.", range.least, range.most)));
   }
   return number;
 }

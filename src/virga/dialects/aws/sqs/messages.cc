@@ -35,7 +35,8 @@ bool has_allowed_characters(std::string_view text) {
     auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') return false;
     // U+FFFE and U+FFFF
-    if (c == 0xEF && text.substr(i + 1, 1) == "\xBF" && (text.substr(i + 2, 1) == "\xBE" || text.substr(i + 2, 1) == "\xBF")) {
+    if (c == 0xEF && text.substr(i + 1, 1) == "\xBF" &&
+        (text.substr(i + 2, 1) == "\xBE" || text.substr(i + 2, 1) == "\xBF")) {
       return false;
     }
   }
@@ -71,8 +72,9 @@ Answer<Attribute> read_attribute(std::string_view name, const boost::json::value
   }
   bool is_number = is_of_kind(attribute.type, "Number");
   if (!is_number && !is_of_kind(attribute.type, "String")) {
-    return refuse("has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and "
-                  "String");
+    return refuse(
+        "has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and "
+        "String");
   }
   if (!text || text->empty()) {
     return refuse(fmt::format("must contain a non-empty message attribute value for message attribute type '{}'",
@@ -89,12 +91,13 @@ Answer<Attribute> read_attribute(std::string_view name, const boost::json::value
 Answer<bool> read_group(const Parameters& parameters, const queue::QueueRecord& record, queue::Message& message) {
   message.group = parameters.text("MessageGroupId").value_or("");
   message.deduplication = parameters.text("MessageDeduplicationId").value_or("");
-  for (const auto& [name, text] : {std::pair("MessageGroupId", message.group),
-                                   std::pair("MessageDeduplicationId", message.deduplication)}) {
+  for (const auto& [name, text] :
+       {std::pair("MessageGroupId", message.group), std::pair("MessageDeduplicationId", message.deduplication)}) {
     bool is_good = std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
     if (text.size() > 128 || !is_good) {
       return std::unexpected(invalid_value(
-          name, text, fmt::format("{} can only include alphanumeric and punctuation characters. 1 to 128 in length.", name)));
+          name, text,
+          fmt::format("{} can only include alphanumeric and punctuation characters. 1 to 128 in length.", name)));
     }
   }
   if (!record.settings.is_fifo) {
@@ -127,14 +130,16 @@ Answer<queue::Queues::Outgoing> read_message(const Call& call, const Parameters&
   message.body = parameters.text("MessageBody").value_or("");
   if (message.body.empty()) return std::unexpected(missing("MessageBody"));
   if (!has_allowed_characters(message.body)) {
-    return std::unexpected(Refusal{400, "InvalidMessageContents",
+    return std::unexpected(Refusal{400,
+                                   "InvalidMessageContents",
                                    "The message contains characters outside the allowed set: #x9, #xA, #xD, #x20 to "
-                                   "#xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF.", {}});
+                                   "#xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF.",
+                                   {}});
   }
   VIRGA_OR_REFUSE(auto delay, parameters.integer("DelaySeconds", {0, 900}));
   if (delay && *delay != 0 && record.settings.is_fifo) {
-    return std::unexpected(invalid_value(
-        "DelaySeconds", std::to_string(*delay), "The request include parameter that is not valid for this queue type."));
+    return std::unexpected(invalid_value("DelaySeconds", std::to_string(*delay),
+                                         "The request include parameter that is not valid for this queue type."));
   }
   if (delay) outgoing.delay = std::chrono::seconds(*delay);
   if (const auto* attributes = parameters.object("MessageAttributes")) {

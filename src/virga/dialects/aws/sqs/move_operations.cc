@@ -20,8 +20,11 @@ Answer<std::string> queue_named(const Parameters& parameters, std::string_view m
 }
 
 Refusal refusal_of_move(const Error& error) {
-  if (error.code() == ErrorCode::NotFound) return no_resource("The resource that you specified for the SourceArn or "
-                                                              "the DestinationArn doesn't exist: " + error.message());
+  if (error.code() == ErrorCode::NotFound)
+    return no_resource(
+        "The resource that you specified for the SourceArn or "
+        "the DestinationArn doesn't exist: " +
+        error.message());
   return refusal_of(error);
 }
 

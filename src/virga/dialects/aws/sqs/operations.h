@@ -14,7 +14,7 @@ using Reply = Answer<boost::json::object>;
 // One operation of the API, for both protocols.
 struct Operation {
   std::string_view name;
-  bool has_result;              // the model gives its answer a part of its own in XML
+  bool has_result;                   // the model gives its answer a part of its own in XML
   io::Task<Reply> (*handler)(Call);  // null: known, and not built
 };
 

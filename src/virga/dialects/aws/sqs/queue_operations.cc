@@ -58,9 +58,8 @@ io::Task<Reply> create_queue(Call call) {
   auto parameters = call.parameters();
   VIRGA_CO_OR_REFUSE(auto name, parameters.required("QueueName"));
   if (!queue::is_queue_name(name)) {
-    co_return std::unexpected(
-        invalid_value("QueueName", name,
-                      "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length."));
+    co_return std::unexpected(invalid_value(
+        "QueueName", name, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length."));
   }
   auto given = parameters.map("Attributes");
   auto tags = parameters.map("tags");

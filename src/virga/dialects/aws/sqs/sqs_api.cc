@@ -23,8 +23,9 @@ io::Task<http::Response> SqsApi::answer(const http::Request& request, const Iden
   auto operation = std::ranges::find(operations, name, &sqs::Operation::name);
   if (operation == operations.end() || operation->handler == nullptr) {
     bool is_known = operation != operations.end();
-    Refusal refusal{400, is_known ? "AWS.SimpleQueueService.UnsupportedOperation" : "InvalidAction",
-                    is_known ? fmt::format("Virga does not implement {} yet.", name)
+    Refusal refusal{400,
+                    is_known ? "AWS.SimpleQueueService.UnsupportedOperation" : "InvalidAction",
+                    is_known       ? fmt::format("Virga does not implement {} yet.", name)
                     : name.empty() ? std::string("The request names no Action.")
                                    : fmt::format("The action {} is not valid for this endpoint.", name),
                     {}};

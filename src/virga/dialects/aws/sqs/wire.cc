@@ -168,7 +168,8 @@ Answer<Parsed> parse_form(std::string_view form) {
     auto value = equals == part.npos ? std::string() : decode_form(part.substr(equals + 1));
     auto name = decode_form(part.substr(0, equals));
     if (++count > kMostParameters || !insert(root, name, std::move(value))) {
-      return std::unexpected(Refusal{400, "MalformedQueryString", "The form has too many parameters or too long names.", {}});
+      return std::unexpected(
+          Refusal{400, "MalformedQueryString", "The form has too many parameters or too long names.", {}});
     }
   }
   Parsed parsed;
@@ -186,8 +187,8 @@ Answer<Parsed> parse(const http::Request& request) {
   }
   auto target = request.field("X-Amz-Target");
   if (!target.starts_with(kTarget)) {
-    return std::unexpected(Refusal{400, "InvalidAction",
-                                   "The operation '" + std::string(target) + "' is none of Amazon SQS.", {}});
+    return std::unexpected(
+        Refusal{400, "InvalidAction", "The operation '" + std::string(target) + "' is none of Amazon SQS.", {}});
   }
   Parsed parsed;
   parsed.operation = target.substr(kTarget.size());
@@ -218,8 +219,7 @@ std::string json_type(std::string_view code) {
   constexpr std::array kOther = {
       std::pair(std::string_view("AWS.SimpleQueueService.NonExistentQueue"), "com.amazonaws.sqs#QueueDoesNotExist"),
       std::pair(std::string_view("QueueAlreadyExists"), "com.amazonaws.sqs#QueueNameExists"),
-      std::pair(std::string_view("InvalidParameterValue"),
-                "com.amazon.coral.service#InvalidParameterValueException"),
+      std::pair(std::string_view("InvalidParameterValue"), "com.amazon.coral.service#InvalidParameterValueException"),
       std::pair(std::string_view("MissingParameter"), "com.amazon.coral.service#MissingRequiredParameterException"),
       std::pair(std::string_view("InvalidAction"), "com.amazon.coral.service#UnknownOperationException"),
   };

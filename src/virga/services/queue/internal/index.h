@@ -100,7 +100,7 @@ class Index {
 
   Ordering ordering_;
   Entries entries_;
-  std::set<Number> ready_;                        // without groups
+  std::set<Number> ready_;                         // without groups
   std::set<std::pair<SteadyTime, Number>> later_;  // Delayed and Out
   std::unordered_map<std::string, std::unique_ptr<Group>> groups_;
   std::set<std::pair<Number, Group*>> open_;  // groups whose first message can be received, by its number

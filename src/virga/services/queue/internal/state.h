@@ -94,8 +94,15 @@ struct Figures {
 struct Queues::State {
   using QueuePtr = internal::QueuePtr;
 
-  State(Parts p, Options o) : parts(std::move(p)), options(o), figures(parts.metrics), cache(o.most_cached),
-        tasks(parts.loop), stop_asked(parts.loop), numbers_grown(parts.loop), cleaning(parts.loop) {}
+  State(Parts p, Options o)
+      : parts(std::move(p)),
+        options(o),
+        figures(parts.metrics),
+        cache(o.most_cached),
+        tasks(parts.loop),
+        stop_asked(parts.loop),
+        numbers_grown(parts.loop),
+        cleaning(parts.loop) {}
 
   Parts parts;
   Options options;
