@@ -7,10 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <deque>
 #include <map>
 #include <optional>
-#include <random>
 
 #include "virga/base/encoding.h"
 #include "virga/catalog/testing/test_catalog.h"
@@ -19,6 +17,7 @@
 #include "virga/events/rules.h"
 #include "virga/events/targets/function.h"
 #include "virga/io/task_group.h"
+#include "virga/store/testing/simulated.h"
 
 namespace virga::events {
 namespace {
@@ -26,91 +25,9 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// All that is random in a run comes from here.
-class Chance final : public Random {
- public:
-  explicit Chance(std::uint64_t seed) : engine_(seed) {}
-  void fill(std::span<std::uint8_t> bytes) override {
-    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(engine_());
-  }
-  std::uint64_t below(std::uint64_t bound) { return engine_() % bound; }
-  bool one_in(std::uint64_t count) { return below(count) == 0; }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-// A clock whose wall jumps now and then; the steady one never does.
-class JumpingClock final : public Clock {
- public:
-  SteadyTime steady() const override { return SteadyTime(time_); }
-  WallTime wall() const override { return WallTime(seconds(1'700'000'000) + time_ + jump_); }
-  void turn(milliseconds by) { time_ += by; }
-  void jump(milliseconds by) { jump_ += by; }
-
- private:
-  milliseconds time_{};
-  milliseconds jump_{};
-};
-
-// A disk that takes its time. What was given to it and not written when the power goes is lost from some point on.
-class SlowStore final : public store::LoopStore {
- public:
-  SlowStore(io::Loop& loop, store::Store& disk, Chance& chance) : loop_(loop), disk_(disk), chance_(chance) {}
-
-  io::Task<Result<>> commit(store::Batch batch) override {
-    auto pending = std::make_shared<Pending>(std::move(batch), loop_);
-    pending_.push_back(pending);
-    return written(std::move(pending));
-  }
-  io::Task<Result<std::optional<std::string>>> get(std::string key) override { return give(disk_.get(key)); }
-  io::Task<Result<std::vector<store::Record>>> scan(store::Range range) override { return give(disk_.scan(range)); }
-
-  // Writes some of what was given, in order.
-  void work() {
-    for (auto count = chance_.below(4); count > 0 && !pending_.empty(); --count) write_one();
-  }
-  void lose_power() {
-    for (auto count = chance_.below(pending_.size() + 1); count > 0; --count) write_one();
-    is_dead_ = true;
-    for (const auto& pending : pending_) pending->done.set();
-    pending_.clear();
-  }
-
- private:
-  struct Pending {
-    Pending(store::Batch b, io::Loop& loop) : batch(std::move(b)), done(loop) {}
-    store::Batch batch;
-    io::Event done;
-    bool is_written = false;
-  };
-
-  void write_one() {
-    auto pending = pending_.front();
-    pending_.pop_front();
-    pending->is_written = disk_.commit(std::move(pending->batch), store::Durability::Synced).has_value();
-    pending->done.set();
-  }
-  io::Task<Result<>> written(std::shared_ptr<Pending> pending) {
-    if (is_dead_) co_return fail(ErrorCode::Unavailable, "no power");
-    auto waited = co_await pending->done.wait();
-    (void)waited;
-    // Nobody hears of what was written in the moment before the end.
-    if (is_dead_ || !pending->is_written) co_return fail(ErrorCode::Unavailable, "no power");
-    co_return Result<>();
-  }
-  template <typename T>
-  static io::Task<T> give(T value) {
-    co_return value;
-  }
-
-  io::Loop& loop_;
-  store::Store& disk_;
-  Chance& chance_;
-  std::deque<std::shared_ptr<Pending>> pending_;
-  bool is_dead_ = false;
-};
+using store::testing::Chance;
+using store::testing::JumpingClock;
+using store::testing::SlowStore;
 
 // Functions that do as chance has it. Counts how often each call was begun.
 class MoodyInvoker final : public dispatch::Invoker {

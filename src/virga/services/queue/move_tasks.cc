@@ -1,6 +1,7 @@
 // Moving the messages of a dead-letter queue back, or on: tasks that go on after a restart.
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "virga/base/id.h"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "virga/base/encoding.h"
@@ -60,6 +61,7 @@ std::shared_ptr<const Message> Queues::State::put_message(store::Batch& batch, Q
   state.group = message.group;
   batch.put(internal::key_of(internal::kMessages, id, number), message.encode());
   batch.put(internal::key_of(internal::kStates, id, number), state.encode());
+  arrival.sent = now() - (wall() - message.sent);
   auto wait = visible - wall();
   arrival.due = now() + (wait.count() > 0 ? wait : WallTime::duration());
   auto shared = std::make_shared<const Message>(std::move(message));

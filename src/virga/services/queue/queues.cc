@@ -85,7 +85,7 @@ Result<std::unique_ptr<Queues>> Queues::open(Parts parts, Options options, store
   VIRGA_TRY_ASSIGN(auto moves, read_all(store, internal::kMoves));
   for (const auto& [key, value] : moves) {
     if (!state->load_move(std::string_view(key).substr(internal::kMoves.size()), value)) {
-      log::error("the record of a move of messages is damaged; it is left where it is", {});
+      log::error("the record of a move of messages is damaged; it is left where it is");
     }
   }
   return std::unique_ptr<Queues>(new Queues(std::move(state)));
@@ -107,7 +107,6 @@ void Queues::close() {
   auto& state = *state_;
   state.is_serving = false;
   state.stop_asked.set();
-  state.numbers_grown.set();
   state.cleaning.cancel();
   for (const auto& [name, queue] : state.queues) {
     queue->next_change.cancel();

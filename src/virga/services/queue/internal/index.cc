@@ -52,6 +52,7 @@ void Index::add(Number number, const Arrival& arrival, SteadyTime now) {
   entry.sent_ms = arrival.sent_ms;
   entry.first_ms = arrival.first_ms;
   entry.receives = arrival.receives;
+  entry.sent = arrival.sent;
   entry.due = arrival.due;
   bool is_hidden = arrival.due > now;
   entry.state = !is_hidden ? State::Ready : arrival.receives > 0 ? State::Out : State::Delayed;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -32,10 +33,11 @@ class Index {
   };
   struct Group;
   struct Entry {
-    std::uint64_t nonce = 0;  // of its last receipt
-    std::int64_t sent_ms = 0;
+    std::uint64_t nonce = 0;    // of its last receipt
+    std::int64_t sent_ms = 0;   // as it is written; `sent` is what time is counted by
     std::int64_t first_ms = 0;  // when it was first received; 0: never
-    SteadyTime due{};           // Delayed, Out: when it can be seen
+    SteadyTime sent{};
+    SteadyTime due{};  // Delayed, Out: when it can be seen
     Group* group = nullptr;
     std::uint32_t receives = 0;
     State state = State::Ready;
@@ -46,6 +48,7 @@ class Index {
     std::int64_t first_ms = 0;
     std::uint64_t nonce = 0;
     std::uint32_t receives = 0;
+    SteadyTime sent{};
     SteadyTime due{};
     std::string_view group{};  // with groups; "" is one, too
   };
@@ -104,7 +107,7 @@ class Index {
   std::set<std::pair<SteadyTime, Number>> later_;  // Delayed and Out
   std::unordered_map<std::string, std::unique_ptr<Group>> groups_;
   std::set<std::pair<Number, Group*>> open_;  // groups whose first message can be received, by its number
-  std::uint64_t counts_[4] = {};
+  std::array<std::uint64_t, 4> counts_{};     // by state
 };
 
 }  // namespace virga::services::queue::internal

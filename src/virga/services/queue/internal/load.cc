@@ -1,5 +1,6 @@
 // What was there before the start, and what is over.
 
+#include <algorithm>
 #include <utility>
 
 #include "virga/services/queue/internal/state.h"
@@ -53,6 +54,7 @@ io::Task<void> Queues::State::load(QueuePtr queue) {
       arrival.nonce = state->nonce;
       arrival.receives = state->receives;
       arrival.group = state->group;
+      arrival.sent = now - (wall - state->sent);
       auto wait = std::min<WallTime::duration>(state->visible - wall, kLongestWait);
       arrival.due = wait.count() > 0 ? now + wait : now;
       queue->index.add(*number, arrival, now);
@@ -84,8 +86,7 @@ io::Task<void> Queues::State::load_dedups(QueuePtr queue) {
 }
 
 bool Queues::State::is_over(const internal::Queue& queue, const internal::Index::Entry& entry) const {
-  auto retention = std::chrono::milliseconds(queue.record.settings.retention).count();
-  return entry.sent_ms + retention <= unix_milliseconds(wall());
+  return entry.sent + queue.record.settings.retention <= now();
 }
 
 io::Task<void> Queues::State::clean() {

@@ -101,7 +101,6 @@ struct Queues::State {
         cache(o.most_cached),
         tasks(parts.loop),
         stop_asked(parts.loop),
-        numbers_grown(parts.loop),
         cleaning(parts.loop) {}
 
   Parts parts;
@@ -118,7 +117,6 @@ struct Queues::State {
   Number next_number = 0;
   Number numbers_end = 0;
   bool is_growing = false;
-  io::Event numbers_grown;
   io::Timer cleaning;
 
   SteadyTime now() const { return parts.loop.now(); }
