@@ -1,4 +1,4 @@
-"""The AWS SDK for JavaScript v3, unmodified (aws_sdk_js/lambda.cjs)."""
+"""The AWS SDK for JavaScript v3, unmodified (aws_sdk_js/)."""
 
 import base64
 import shutil
@@ -9,17 +9,23 @@ from pathlib import Path
 from e2e.virga import SOURCE, Virga, main, skip, zip_of
 
 MODULES = SOURCE / "build" / "npm" / "node_modules"
-SCRIPT = Path(__file__).parent / "aws_sdk_js" / "lambda.cjs"
+SCRIPTS = Path(__file__).parent / "aws_sdk_js"
 ECHO = {"index.js": "exports.handler = async (event) => event"}
 
 
 class SdkForJavaScript(unittest.TestCase):
-    def test_the_whole_script(self):
+    def run_script(self, name, *arguments):
         with Virga() as virga:
             environment = {**virga.client_environment(), "NODE_PATH": str(MODULES)}
-            code = base64.b64encode(zip_of(ECHO)).decode()
-            done = subprocess.run(["node", SCRIPT, code], env=environment, text=True, capture_output=True, timeout=60, check=False)
+            done = subprocess.run(["node", SCRIPTS / name, *arguments], env=environment, text=True, capture_output=True,
+                                  timeout=60, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_lambda(self):
+        self.run_script("lambda.cjs", base64.b64encode(zip_of(ECHO)).decode())
+
+    def test_sqs(self):
+        self.run_script("sqs.cjs")
 
 
 if __name__ == "__main__":

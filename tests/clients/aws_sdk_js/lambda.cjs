@@ -21,7 +21,7 @@ async function refused(name, wanted, status, input) {
 
 async function main() {
   await refused('GetFunction', 'ResourceNotFoundException', 404, { FunctionName: 'nope' });
-  await refused('ListEventSourceMappings', 'UnsupportedOperationException', 400, {});
+  await refused('ListCodeSigningConfigs', 'UnsupportedOperationException', 400, {});
   const settings = {
     FunctionName, Runtime: 'nodejs20.x', Handler: 'index.handler', Role: 'arn:aws:iam::000000000000:role/any', Code: { ZipFile },
   };
