@@ -250,6 +250,7 @@ io::Task<Result<std::vector<Received>>> Queues::State::take(QueuePtr queue, Want
     for (auto number : taken) {
       if (index.find(number) != nullptr) index.give_back(number);
     }
+    wake(*queue);
     co_return std::unexpected(written.error());
   }
   std::erase_if(missing, [&](Number number) {
@@ -333,9 +334,9 @@ io::Task<Result<std::vector<Result<>>>> Queues::erase(std::string name, std::vec
       queue->index.restore(number, state.now());
     }
   }
+  state.wake(*queue);
   if (!written) co_return std::unexpected(written.error());
   state.figures.deleted.add(leaving.size());
-  state.wake(*queue);
   co_return results;
 }
 

@@ -93,7 +93,6 @@ Result<std::unique_ptr<Queues>> Queues::open(Parts parts, Options options, store
 
 void Queues::serve() {
   auto& state = *state_;
-  state.is_serving = true;
   for (const auto& [name, queue] : state.queues) state.tasks.add(state.load(queue));
   std::vector<std::string> running;
   for (const auto& [id, task] : state.moves) {
@@ -105,7 +104,6 @@ void Queues::serve() {
 
 void Queues::close() {
   auto& state = *state_;
-  state.is_serving = false;
   state.stop_asked.set();
   state.cleaning.cancel();
   for (const auto& [name, queue] : state.queues) {

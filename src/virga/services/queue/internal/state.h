@@ -111,7 +111,6 @@ struct Queues::State {
   std::map<std::string, MoveTask> moves;
   io::TaskGroup tasks;
   io::Event stop_asked;
-  bool is_serving = false;
 
   // Numbers: those below `numbers_end` are on the disk as given out.
   Number next_number = 0;
