@@ -352,12 +352,18 @@ io::Task<Result<std::vector<Result<>>>> Queues::hide(std::string name, std::vect
   }
   VIRGA_CO_TRY(state.check(*queue));
   std::vector<Result<>> results(hidings.size());
+  struct Change {
+    Receipt receipt;
+    SteadyTime from;
+    SteadyTime to;
+  };
+  std::vector<Change> changes;
   store::Batch batch;
   auto now = state.now();
   auto wall = state.wall();
   queue->index.wake(now);
   for (std::size_t i = 0; i < hidings.size(); ++i) {
-    auto& receipt = parsed[i];
+    const auto& receipt = parsed[i];
     const auto* entry = receipt && receipt->queue == queue->record.id ? queue->index.find(receipt->number) : nullptr;
     if (!receipt || receipt->queue != queue->record.id) {
       results[i] = fail(ErrorCode::PreconditionFailed, "the receipt handle '" + hidings[i].receipt + "' is not valid");
@@ -371,18 +377,20 @@ io::Task<Result<std::vector<Result<>>>> Queues::hide(std::string name, std::vect
     } else {
       batch.put(internal::key_of(internal::kStates, queue->record.id, receipt->number),
                 state_of(*entry, wall + hidings[i].time).encode());
-      continue;
+      changes.push_back({*receipt, entry->due, now + hidings[i].time});
+      // Longer at once, shorter when it is written: nobody sees it while the disk is busy.
+      queue->index.hide(receipt->number, std::max(entry->due, changes.back().to), now);
     }
-    receipt.reset();
   }
   if (batch.empty()) co_return results;
-  VIRGA_CO_TRY(co_await state.parts.store.commit(std::move(batch)));
-  for (std::size_t i = 0; i < hidings.size(); ++i) {
-    const auto* entry = parsed[i] ? queue->index.find(parsed[i]->number) : nullptr;
-    if (entry == nullptr || entry->state != EntryState::Out || entry->nonce != parsed[i]->nonce) continue;
-    queue->index.hide(parsed[i]->number, now + hidings[i].time, state.now());
+  auto written = co_await state.parts.store.commit(std::move(batch));
+  for (const auto& change : changes) {
+    const auto* entry = queue->index.find(change.receipt.number);
+    if (entry == nullptr || entry->state != EntryState::Out || entry->nonce != change.receipt.nonce) continue;
+    queue->index.hide(change.receipt.number, written ? change.to : change.from, state.now());
   }
   state.wake(*queue);
+  if (!written) co_return std::unexpected(written.error());
   co_return results;
 }
 

@@ -10,7 +10,7 @@ namespace virga::services::queue {
 
 using internal::QueuePtr;
 
-void Queues::State::divert(QueuePtr queue, std::vector<Number>& taken) {
+void Queues::State::divert(const QueuePtr& queue, std::vector<Number>& taken) {
   const auto& settings = queue->record.settings;
   QueuePtr grave;
   if (!settings.dead_letters.empty()) {

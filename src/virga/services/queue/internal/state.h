@@ -147,7 +147,7 @@ struct Queues::State {
 
   // ---- internal/dead_letters.cc ----
   // Takes out of `taken` what is not to be handed out, expired or received too often, and sees to it.
-  void divert(QueuePtr queue, std::vector<Number>& taken);
+  void divert(const QueuePtr& queue, std::vector<Number>& taken);
   bool is_over(const internal::Queue& queue, const internal::Index::Entry& entry) const;
   // Of messages that were withdrawn: to that queue, or, if it is null, away.
   io::Task<void> bury(QueuePtr queue, QueuePtr to, std::vector<Number> numbers);
