@@ -80,7 +80,7 @@ class Queues(unittest.TestCase):
         url = self.create("q")
         attributes = {"n": {"DataType": "Number.int", "StringValue": "7"},
                       "b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
-                      "ü".encode().hex(): {"DataType": "String", "StringValue": "ünï"}}
+                      "text": {"DataType": "String", "StringValue": "ünï"}}
         # botocore checks the digest of the body; the others are checked here.
         sent = self.sqs.send_message(QueueUrl=url, MessageBody="hallo ü", MessageAttributes=attributes,
                                      MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String",

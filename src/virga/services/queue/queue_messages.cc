@@ -217,9 +217,10 @@ io::Task<Result<std::vector<Received>>> Queues::State::take(QueuePtr queue, Want
   // No wait from the taking to the commit: else a purge could come between, and this would write about what is gone.
   auto wall = this->wall();
   store::Batch batch;
+  std::vector<std::uint64_t> nonces;
   for (auto number : taken) {
     const auto& entry = *index.find(number);
-    auto nonce = parts.random.next();
+    auto nonce = nonces.emplace_back(parts.random.next());
     index.set_receipt(number, nonce, entry.first_ms != 0 ? entry.first_ms : unix_milliseconds(wall));
     Received one;
     one.number = number;
@@ -247,8 +248,9 @@ io::Task<Result<std::vector<Received>>> Queues::State::take(QueuePtr queue, Want
   }
   auto written = co_await std::move(writing);
   if (!written) {
-    for (auto number : taken) {
-      if (index.find(number) != nullptr) index.give_back(number);
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      const auto* entry = index.find(taken[i]);
+      if (entry != nullptr && entry->nonce == nonces[i]) index.give_back(taken[i]);
     }
     wake(*queue);
     co_return std::unexpected(written.error());
