@@ -192,7 +192,7 @@ class Queues(unittest.TestCase):
 
     def test_the_command_line_of_aws_works(self):
         def aws(*arguments):
-            done = subprocess.run([str(AWS), "sqs", *arguments, "--output", "json"], text=True, capture_output=True,
+            done = subprocess.run([str(AWS), "--endpoint-url", self.virga.url, "sqs", *arguments, "--output", "json"], text=True, capture_output=True,
                                   env=self.virga.client_environment(), timeout=60, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             return json.loads(done.stdout) if done.stdout else None
