@@ -14,6 +14,9 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 Sha256Digest sha256(std::string_view bytes);
 Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes);
 
+// 20 bytes. For protocols of before: nothing new is to rest on SHA-1.
+std::string hmac_sha1(std::string_view key, std::string_view bytes);
+
 // SHA-256 over bytes that arrive in parts. One thread at a time.
 class Sha256 {
  public:
