@@ -21,6 +21,16 @@ struct Field {
 // The value of the first field of this name (any case), or "".
 std::string_view find_field(std::span<const Field> fields, std::string_view name);
 
+// A request body that is taken piece by piece, so that it need not fit into memory.
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  // The next bytes, which are valid until the next call; none at the end. An error (DeadlineExceeded: it comes too
+  // slowly; Cancelled: the client is gone; InvalidArgument, TooLarge: of a chunked body) is for good. The connection is
+  // closed behind the response unless the end was reached.
+  virtual io::Task<Result<std::string_view>> next() = 0;
+};
+
 // One request as it came. Every view lives until the handler's task has ended; nothing here is decoded, joined or
 // normalised. One loop. A plain struct, so that a test of a handler can fill one in.
 struct Request {
@@ -32,6 +42,8 @@ struct Request {
   std::span<const Field> fields;
   std::string_view head;  // all of the above as it came: request line and fields; "" where a test made them
   std::string_view body;  // whole; a chunked body is joined, its trailers are checked and dropped
+  // Instead of `body`, if the handler's admission asked for it and there is a body.
+  BodyReader* stream = nullptr;
   std::string_view peer;  // the other side's address without a port; "" for sockets without one
   bool keep_alive = true;
 

@@ -19,6 +19,8 @@ inline constexpr std::uint64_t kDefaultMaxBody = (6u << 20) + (64u << 10);
 struct Admission {
   std::uint64_t max_body = kDefaultMaxBody;  // bytes; a longer body gets 413 and the connection is closed
   std::optional<Response> refusal;           // sent instead of calling handle(), and the connection is closed
+  enum class Body { Whole, Streamed };
+  Body body = Body::Whole;  // Streamed: handle() gets it as Request::stream
 };
 
 // Answers requests. One loop (that of the server); outlives the servers that use it.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "virga/http/internal/streamed_body.h"
+
 namespace virga::http::internal {
 namespace {
 
@@ -104,6 +106,10 @@ io::Task<Connection::Step> Connection::serve_request() {
     co_return Step::Linger;
   }
   auto in_buffer = buffer_.unread().substr(parser_.size());
+  bool has_body = head.framing == Framing::Chunked || head.content_length > 0;
+  if (admission.body == Admission::Body::Streamed && has_body && head.content_length <= admission.max_body) {
+    co_return co_await serve_streamed(admission.max_body, in_buffer);
+  }
   if (head.framing == Framing::Chunked) {
     auto step = co_await read_chunked(admission.max_body, in_buffer);
     if (step != Step::Go) co_return step;
@@ -122,6 +128,22 @@ io::Task<Connection::Step> Connection::serve_request() {
   Answer answer{co_await handler_.handle(request_)};
   stream_.on_end(nullptr);
   auto step = begin_response(answer) ? end_of(answer) : co_await finish_response(answer);
+  forget_request();
+  co_return step;
+}
+
+io::Task<Connection::Step> Connection::serve_streamed(std::uint64_t max_body, std::string_view in_buffer) {
+  StreamedBody body(stream_, limits_, counters_, parser_.head(), in_buffer, max_body);
+  request_.stream = &body;
+  ++served_;
+  ++counters_.requests;
+  Answer answer{co_await handler_.handle(request_)};
+  stream_.on_end(nullptr);
+  request_.stream = nullptr;
+  if (!body.skip_rest()) answer.response.close = true;
+  in_use_ += body.used();
+  auto step = begin_response(answer) ? end_of(answer) : co_await finish_response(answer);
+  next_buffer_ = body.take_rest();
   forget_request();
   co_return step;
 }

@@ -32,6 +32,7 @@ class Connection {
 
   io::Task<Step> serve_request();
   io::Task<Step> read_length(std::uint64_t size, std::string_view in_buffer);
+  io::Task<Step> serve_streamed(std::uint64_t max_body, std::string_view in_buffer);
   io::Task<Step> read_chunked(std::uint64_t max_body, std::string_view in_buffer);
   io::Task<Step> refuse(Refusal refusal);
   io::Task<void> linger();
