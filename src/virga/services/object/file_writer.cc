@@ -1,0 +1,102 @@
+#include "virga/services/object/file_writer.h"
+
+#include <algorithm>
+
+#include "virga/os/file.h"
+
+namespace virga::services::object {
+namespace {
+
+constexpr std::size_t kPiece = 512 << 10;
+
+}  // namespace
+
+std::string_view StoredFile::digest(ChecksumAlgorithm algorithm) const {
+  if (algorithm == ChecksumAlgorithm::Md5) return md5;
+  auto found = std::ranges::find(algorithms, algorithm);
+  return found == algorithms.end() ? std::string_view() : digests[static_cast<std::size_t>(found - algorithms.begin())];
+}
+
+// What workers touch, one at a time.
+struct FileWriter::Work {
+  Work(Files& f, const std::vector<ChecksumAlgorithm>& algorithms)
+      : files(f), id(files.make_id()), md5(ChecksumAlgorithm::Md5) {
+    for (auto algorithm : algorithms) {
+      if (algorithm != ChecksumAlgorithm::None && algorithm != ChecksumAlgorithm::Md5) digests.emplace_back(algorithm);
+    }
+  }
+
+  Result<> write(std::string_view bytes) {
+    md5.update(bytes);
+    for (auto& one : digests) one.update(bytes);
+    if (!file.valid()) {
+      VIRGA_TRY_ASSIGN(file, files.create_aside(id));
+    }
+    if (!os::write_all(file, bytes)) return fail(disk_error("write", id));
+    return {};
+  }
+  Result<StoredFile> finish(std::string_view last, std::uint64_t size) {
+    if (!last.empty()) VIRGA_TRY(write(last));
+    StoredFile stored;
+    stored.size = size;
+    stored.md5 = md5.finish();
+    for (auto& one : digests) {
+      stored.algorithms.push_back(one.algorithm());
+      stored.digests.push_back(one.finish());
+    }
+    if (!file.valid()) return stored;
+    VIRGA_TRY(files.put_in_place(file, id));
+    file.reset();
+    stored.id = id;
+    return stored;
+  }
+  void give_up() {
+    if (!file.valid()) return;
+    file.reset();
+    files.remove_aside(id);
+    // A failure in the middle of finish() may have left it in place.
+    (void)files.remove(id);
+  }
+
+  Files files;  // a copy: it may be cleaned up after the end of the service
+  std::string id;
+  os::Descriptor file;
+  Digest md5;
+  std::vector<Digest> digests;
+};
+
+FileWriter::FileWriter(io::Loop& loop, io::Workers& workers, Files& files,
+                       const std::vector<ChecksumAlgorithm>& algorithms)
+    : loop_(loop), workers_(workers), work_(std::make_shared<Work>(files, algorithms)) {}
+
+FileWriter::~FileWriter() {
+  if (work_->file.valid()) {
+    workers_.submit([work = work_] { work->give_up(); });
+  }
+}
+
+io::Task<Result<>> FileWriter::write(std::string_view bytes) {
+  size_ += bytes.size();
+  while (!bytes.empty()) {
+    auto count = std::min(bytes.size(), kPiece - buffer_.size());
+    buffer_.append(bytes.substr(0, count));
+    bytes.remove_prefix(count);
+    if (buffer_.size() == kPiece) VIRGA_CO_TRY(co_await flush());
+  }
+  co_return Result<>();
+}
+
+io::Task<Result<>> FileWriter::flush() {
+  std::function<Result<>()> write = [this] { return work_->write(buffer_); };
+  auto written = co_await workers_.run(loop_, std::move(write));
+  buffer_.clear();
+  co_return written;
+}
+
+io::Task<Result<StoredFile>> FileWriter::finish() {
+  std::function<Result<StoredFile>()> finish = [this] { return work_->finish(buffer_, size_); };
+  auto stored = co_await workers_.run(loop_, std::move(finish));
+  co_return stored;
+}
+
+}  // namespace virga::services::object

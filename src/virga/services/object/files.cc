@@ -1,0 +1,139 @@
+#include "virga/services/object/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "virga/base/encoding.h"
+#include "virga/base/problems.h"
+#include "virga/os/errno.h"
+#include "virga/os/file.h"
+
+namespace virga::services::object {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kAside = "aside";
+constexpr std::size_t kRunDigits = 8;
+constexpr std::size_t kDigits = 32;
+
+std::string random_digits(Random& random, std::size_t count) {
+  std::string bytes((count + 1) / 2, '\0');
+  random.fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
+  return to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}).substr(0, count);
+}
+
+}  // namespace
+
+Error disk_error(std::string_view operation, std::string_view subject) {
+  int number = errno;
+  auto error = os::errno_error(number, operation, subject);
+  if (number != ENOSPC && number != EDQUOT) return error;
+  return problem_error(problem::kDiskFull, error.message() + "; make room on it and try again");
+}
+
+Files::Files(std::string directory, Random& random)
+    : directory_(std::move(directory)), random_(&random), run_(random_digits(random, kRunDigits)) {}
+
+Result<Files> Files::open(std::string directory, Random& random) {
+  VIRGA_TRY(os::make_directories(directory, 0700));
+  Files files(std::move(directory), random);
+  auto aside = files.directory_ + "/" + std::string(kAside);
+  VIRGA_TRY(os::remove_tree(aside));
+  VIRGA_TRY(os::make_directories(aside, 0700));
+  for (unsigned folder = 0; folder < kFolders; ++folder) {
+    auto path = fmt::format("{}/{:02x}", files.directory_, folder);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail(disk_error("create folder", path));
+  }
+  VIRGA_TRY(os::sync_directory(files.directory_));
+  return files;
+}
+
+std::string Files::make_id() {
+  auto digits = random_digits(*random_, kDigits - kRunDigits);
+  return digits.substr(0, 2) + run_ + digits.substr(2);
+}
+
+std::string Files::folder_path(std::string_view id) const {
+  return fmt::format("{}/{}", directory_, id.substr(0, 2));
+}
+
+std::string Files::path(std::string_view id) const {
+  return fmt::format("{}/{}/{}", directory_, id.substr(0, 2), id);
+}
+
+std::string Files::aside_path(std::string_view id) const {
+  return fmt::format("{}/{}/{}", directory_, kAside, id);
+}
+
+bool Files::is_of_this_run(std::string_view id) const {
+  return id.size() == kDigits && id.substr(2, kRunDigits) == run_;
+}
+
+Result<os::Descriptor> Files::create_aside(std::string_view id) {
+  auto path = aside_path(id);
+  os::Descriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  if (!file.valid()) return fail(disk_error("create", path));
+  return file;
+}
+
+void Files::remove_aside(std::string_view id) {
+  ::unlink(aside_path(id).c_str());
+}
+
+Result<> Files::put_in_place(const os::Descriptor& file, std::string_view id) {
+  // Renamed first: nothing refers to the name until this is done, and the sync of the file then carries its name along,
+  // so that the folder's own costs nothing more on most file systems.
+  auto place = path(id);
+  if (::rename(aside_path(id).c_str(), place.c_str()) != 0) return fail(disk_error("rename", place));
+  if (::fsync(file.get()) != 0) return fail(disk_error("fsync", place));
+  return os::sync_directory(folder_path(id));
+}
+
+Result<> Files::link(std::string_view existing, std::string_view id) {
+  auto place = path(id);
+  if (::link(path(existing).c_str(), place.c_str()) != 0) {
+    if (errno == EMLINK || errno == EPERM) {
+      return fail(ErrorCode::Unavailable, "the file " + std::string(existing) + " can have no more names");
+    }
+    return fail(disk_error("link", place));
+  }
+  return os::sync_directory(folder_path(id));
+}
+
+Result<os::Descriptor> Files::open_file(std::string_view id) const {
+  auto place = path(id);
+  os::Descriptor file(::open(place.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.valid()) return file;
+  if (errno == ENOENT) return fail(ErrorCode::DataLoss, "the file " + place + " of an object is not there");
+  return fail(disk_error("open", place));
+}
+
+Result<> Files::remove(std::string_view id) {
+  auto place = path(id);
+  // Not synced: a name that comes back is rubbish, which the next start removes.
+  if (::unlink(place.c_str()) != 0 && errno != ENOENT) return fail(disk_error("remove", place));
+  return {};
+}
+
+Result<std::vector<std::string>> Files::list(unsigned folder) const {
+  auto place = fmt::format("{}/{:02x}", directory_, folder);
+  std::vector<std::string> ids;
+  std::error_code error;
+  for (fs::directory_iterator walk(place, error), end; !error && walk != end; walk.increment(error)) {
+    auto name = walk->path().filename().string();
+    if (name.size() == kDigits) ids.push_back(std::move(name));
+  }
+  if (error) return fail(os::errno_error(error.value(), "list folder", place));
+  std::ranges::sort(ids);
+  return ids;
+}
+
+}  // namespace virga::services::object

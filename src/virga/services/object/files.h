@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "virga/base/random.h"
+#include "virga/base/result.h"
+#include "virga/os/descriptor.h"
+
+namespace virga::services::object {
+
+// Immutable files with random names, which hold the bytes of objects: DIRECTORY/xx/xx..., where the first two digits
+// of the name are the folder. A file is written aside, then put into place and synced; only what is synced may be
+// referred to by a record. What no record refers to is rubbish of a crash, and removed at some start. Any thread; every
+// call but make_id, path and is_of_this_run blocks on the disk.
+class Files {
+ public:
+  static constexpr unsigned kFolders = 256;
+
+  // Makes the folders, and removes what a crash left half-written. `random` outlives it.
+  static Result<Files> open(std::string directory, Random& random);
+
+  std::string make_id();
+  std::string path(std::string_view id) const;
+  // Files of this process, which may be in place before a record refers to them.
+  bool is_of_this_run(std::string_view id) const;
+
+  Result<os::Descriptor> create_aside(std::string_view id);
+  void remove_aside(std::string_view id);
+  // After this the file, which is complete, survives power loss under its name.
+  Result<> put_in_place(const os::Descriptor& file, std::string_view id);
+  // Another name for the same bytes, synced. Unavailable: there can be no more names; copy the bytes.
+  Result<> link(std::string_view existing, std::string_view id);
+  Result<os::Descriptor> open_file(std::string_view id) const;
+  Result<> remove(std::string_view id);  // no error if it is not there
+  // The names in one folder, ascending.
+  Result<std::vector<std::string>> list(unsigned folder) const;
+
+ private:
+  Files(std::string directory, Random& random);
+  std::string folder_path(std::string_view id) const;
+  std::string aside_path(std::string_view id) const;
+
+  std::string directory_;
+  Random* random_;
+  std::string run_;  // hexadecimal digits that all names of this process have
+};
+
+// The failure of a call that touched the disk: a full one is ResourceExhausted, so that trying again later is right.
+Error disk_error(std::string_view operation, std::string_view subject);
+
+}  // namespace virga::services::object

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "virga/io/loop.h"
+#include "virga/io/task.h"
+#include "virga/io/workers.h"
+#include "virga/os/descriptor.h"
+#include "virga/services/object/files.h"
+
+namespace virga::services::object {
+
+// What is read of one file.
+struct Piece {
+  std::string file;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
+
+// Reads pieces of files one after the other: what lies in memory at once, the rest on workers. One loop; may be
+// destroyed between two calls. `hold` keeps the files: it goes with this.
+class Reader {
+ public:
+  // The first three outlive it.
+  Reader(io::Loop& loop, io::Workers& workers, const Files& files, std::vector<Piece> pieces,
+         std::shared_ptr<void> hold);
+
+  // Some bytes; "" at the end. DataLoss: a file is shorter than its record says, or is gone.
+  io::Task<Result<std::string>> next();
+  std::uint64_t size() const { return size_; }  // bytes in all
+
+ private:
+  Result<std::string> read_some();
+  // What can be read of the next piece without waiting for the disk; "": nothing.
+  std::string read_cached();
+
+  io::Loop& loop_;
+  io::Workers& workers_;
+  const Files& files_;
+  std::vector<Piece> pieces_;
+  std::shared_ptr<void> hold_;
+  std::uint64_t size_ = 0;
+  std::size_t at_ = 0;      // the piece that is read
+  std::uint64_t done_ = 0;  // bytes of it
+  os::Descriptor file_;
+};
+
+// What is read of them when only a range of all their bytes is wanted.
+std::vector<Piece> slice(const std::vector<Piece>& pieces, std::uint64_t offset, std::uint64_t size);
+
+}  // namespace virga::services::object
