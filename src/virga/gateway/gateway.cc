@@ -1,6 +1,7 @@
 #include "virga/gateway/gateway.h"
 
 #include "virga/base/encoding.h"
+#include "virga/dialects/aws/s3/target.h"
 
 namespace virga::gateway {
 namespace {
@@ -10,6 +11,12 @@ constexpr std::string_view kFunctionHost = ".fn.localhost";
 
 http::Response plain(int status, std::string body) {
   return http::Response::make(status, "text/plain; charset=utf-8", std::move(body));
+}
+
+// BUCKET.localhost and the like: the whole path is a key's.
+bool names_bucket(std::string_view host) {
+  bool is_website = false;
+  return !dialects::aws::s3::bucket_in_host(host, is_website).empty();
 }
 
 }  // namespace
@@ -33,6 +40,10 @@ io::Task<http::Response> Gateway::handle(const http::Request& request) {
     auto response = co_await parts_.urls.handle(request, target.function, target.path);
     co_return response;
   }
+  if (names_bucket(request.field("Host"))) {
+    auto response = co_await parts_.aws.handle(request);
+    co_return response;
+  }
   auto path = request.path;
   if (path == "/healthz") co_return plain(200, "ok\n");
   if (path == "/readyz") co_return parts_.is_ready() ? plain(200, "ready\n") : plain(503, "starting\n");
@@ -51,6 +62,7 @@ io::Task<http::Response> Gateway::handle(const http::Request& request) {
 
 http::Admission Gateway::admit(const http::Request& head) {
   bool is_for_function = !function_target(head.field("Host"), head.path).function.empty();
+  if (!is_for_function && names_bucket(head.field("Host"))) return parts_.aws.admit(head);
   if (is_for_function || dialects::VirgaApi::takes(head.path)) return {};
   if (head.path.starts_with(dialects::aws::PackageLinks::kPrefix)) return {};
   return parts_.aws.admit(head);

@@ -17,6 +17,7 @@ namespace virga::gateway {
 //
 //   NAME.fn.localhost/...      function URL
 //   /fn/NAME/...               function URL
+//   BUCKET.localhost/..., BUCKET.s3.localhost/..., BUCKET.website.localhost/...   an object's bucket
 //   /healthz /readyz /metrics  about the daemon
 //   /virga/v1/, /_virga/...    Virga's own API
 //   everything else            vendors' APIs; today AWS's, told apart by the signature's scope

@@ -6,23 +6,27 @@ using namespace dialects::aws;
 
 AwsDialect::AwsDialect(Parts parts)
     : account_(parts.account),
-      verifier_(
-          [&key = parts.key](std::string_view id) -> std::optional<AccessKey> {
-            if (id != key.id) return std::nullopt;
-            return AccessKey{key.secret, "", std::nullopt};
-          },
-          parts.clock),
+      key_(parts.key),
+      verifier_(find_key(), parts.clock),
       links_(parts.deployments, parts.clock, parts.random, parts.account.base_url),
       lambda_({parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets, parts.queues,
-               parts.mappings, parts.runtimes, parts.clock, parts.random, parts.account, links_}),
+               parts.mappings, parts.runtimes, parts.clock, parts.random, parts.account, links_, &parts.objects}),
+      s3_({parts.objects, parts.loop, parts.targets, parts.clock, parts.account, find_key()}),
       sts_(parts.account),
       events_({parts.bus, parts.targets, parts.clock}),
       scheduler_(parts.schedules, parts.clock),
       sns_({parts.topics, parts.random, parts.clock}),
       sqs_({parts.queues, parts.loop, parts.account}),
-      api_({verifier_, {&lambda_, &sts_, &events_, &scheduler_, &sns_, &sqs_}, parts.clock, parts.random}),
+      api_({verifier_, {&lambda_, &s3_, &sts_, &events_, &scheduler_, &sns_, &sqs_}, parts.clock, parts.random}),
       urls_({parts.catalog, parts.invoker, parts.clock, parts.random, parts.account,
              [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}
+
+FindAccessKey AwsDialect::find_key() const {
+  return [&key = key_](std::string_view id) -> std::optional<AccessKey> {
+    if (id != key.id) return std::nullopt;
+    return AccessKey{key.secret, "", std::nullopt};
+  };
+}
 
 std::optional<UrlCaller> AwsDialect::url_caller(const http::Request& request) {
   auto identity = verifier_.verify(request, sigv4_rules("lambda"));

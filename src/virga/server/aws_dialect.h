@@ -4,6 +4,7 @@
 #include "virga/dialects/aws/events/events_api.h"
 #include "virga/dialects/aws/lambda/lambda_api.h"
 #include "virga/dialects/aws/lambda/package_links.h"
+#include "virga/dialects/aws/s3/s3_api.h"
 #include "virga/dialects/aws/scheduler/scheduler_api.h"
 #include "virga/dialects/aws/sigv4.h"
 #include "virga/dialects/aws/sns/sns_api.h"
@@ -35,6 +36,7 @@ class AwsDialect {
     dialects::aws::Account account;
     const RootKey& key;
     dialects::aws::WithoutUrl without_url;
+    services::object::Objects& objects;
   };
   explicit AwsDialect(Parts parts);
 
@@ -44,12 +46,15 @@ class AwsDialect {
   dialects::aws::FunctionUrls& urls() { return urls_; }
 
  private:
+  dialects::aws::FindAccessKey find_key() const;
   std::optional<dialects::aws::UrlCaller> url_caller(const http::Request& request);
 
   dialects::aws::Account account_;
+  const RootKey& key_;
   dialects::aws::SigV4Verifier verifier_;
   dialects::aws::PackageLinks links_;
   dialects::aws::LambdaApi lambda_;
+  dialects::aws::S3Api s3_;
   dialects::aws::StsApi sts_;
   dialects::aws::EventsApi events_;
   dialects::aws::SchedulerApi scheduler_;

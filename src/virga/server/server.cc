@@ -37,6 +37,7 @@
 #include "virga/services/queue/mappings.h"
 #include "virga/services/queue/queues.h"
 #include "virga/services/queue/target.h"
+#include "virga/services/object/objects.h"
 #include "virga/store/blob_store.h"
 #include "virga/store/data_lock.h"
 #include "virga/store/loop_store.h"
@@ -48,6 +49,8 @@
 namespace virga::server {
 namespace {
 
+// Threads that wait for the disk for objects: the more of them sync at once, the less a sync costs.
+constexpr unsigned kObjectWorkers = 8;
 // A package that nothing uses yet may belong to a deployment that was cut off and comes again.
 constexpr std::chrono::hours kPackageRest{1};
 constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
@@ -176,6 +179,8 @@ struct Server::State {
   std::unique_ptr<services::queue::Queues> queues;
   std::optional<services::queue::QueueTarget> queue_target;
   std::unique_ptr<services::queue::Mappings> mappings;
+  std::unique_ptr<io::Workers> object_workers;
+  std::unique_ptr<services::object::Objects> objects;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
@@ -302,6 +307,9 @@ Result<> Server::State::build() {
       events::AsyncCalls::Options{});
   function_target.emplace(events::FunctionTarget::Parts{*catalog, *async_calls, loop.clock(), system_random()});
   targets.add(*function_target);
+  object_workers = std::make_unique<io::Workers>(kObjectWorkers);
+  services::object::Objects::Services for_objects{loop, *loop_store, *object_workers, system_random()};
+  VIRGA_TRY_ASSIGN(objects, services::object::Objects::create(for_objects, options.data_directory + "/objects"));
   auto place = options.region + ":" + options.account + ":";
   VIRGA_TRY_ASSIGN(queues, services::queue::Queues::open(
                                {loop, *loop_store, system_random(), metrics, "arn:aws:sqs:" + place}, {}, *store));
@@ -321,7 +329,7 @@ Result<> Server::State::build() {
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
   aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *topics,
                                 *queues, *mappings, loop, *runtimes, loop.clock(), system_random(), account, key,
-                                without_url});
+                                without_url, *objects});
   virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *bus, *scheduler, *logs,
                                           loop, VIRGA_VERSION});
   gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,
@@ -348,6 +356,7 @@ Result<> Server::State::build() {
   scheduler->serve();
   endpoints->serve();
   mappings->serve();
+  objects->serve();
   return {};
 }
 
@@ -422,6 +431,7 @@ io::Task<void> Server::stop() {
   state_->endpoints->close();
   state_->mappings->close();
   state_->async_calls->close();
+  state_->objects->close();
   co_await state_->dispatcher->stop();
   co_await state_->scheduler->stop();
   co_await state_->endpoints->stop();
@@ -430,6 +440,7 @@ io::Task<void> Server::stop() {
   state_->queues->close();
   co_await state_->http->stop(kGrace);
   co_await state_->queues->stop();
+  co_await state_->objects->stop();
   state_->preparer->end();
   co_await state_->stems->stop();
   co_await state_->templates->stop();

@@ -20,14 +20,22 @@ Service* AwsApi::find(std::string_view scope) const {
   return found == parts_.services.end() ? nullptr : *found;
 }
 
-std::size_t AwsApi::body_limit(const http::Request& head) const {
-  auto* service = has_sigv4(head) ? find(sigv4_service(head)) : nullptr;
+Service* AwsApi::service_of(const http::Request& head) const {
+  if (has_sigv4(head)) return find(sigv4_service(head));
+  auto found = std::ranges::find_if(parts_.services, [&](Service* service) { return service->takes_unsigned(head); });
+  return found == parts_.services.end() ? nullptr : *found;
+}
+
+std::uint64_t AwsApi::body_limit(const http::Request& head) const {
+  auto* service = service_of(head);
   return service == nullptr ? kUnsignedBody : service->body_limit(head);
 }
 
 http::Admission AwsApi::admit(const http::Request& head) const {
   http::Admission admission;
-  admission.max_body = body_limit(head);
+  auto* service = service_of(head);
+  admission.max_body = service == nullptr ? kUnsignedBody : service->body_limit(head);
+  if (service != nullptr) admission.body = service->body_form();
   std::string_view text = head.field("content-length");
   std::uint64_t length = 0;
   std::from_chars(text.data(), text.data() + text.size(), length);
@@ -42,6 +50,13 @@ http::Admission AwsApi::admit(const http::Request& head) const {
 }
 
 io::Task<http::Response> AwsApi::answer(const http::Request& request, std::string request_id) {
+  // Browsers ask before they use a presigned URL, with its signature, which is not for that.
+  auto* asked = request.method == "OPTIONS" ? service_of(request) : nullptr;
+  bool is_preflight = asked != nullptr && asked->takes_unsigned(request);
+  if (auto* open = has_sigv4(request) && !is_preflight ? nullptr : service_of(request)) {
+    auto response = co_await open->answer_unsigned(request, std::move(request_id));
+    co_return response;
+  }
   if (!has_sigv4(request)) {
     auto open = std::ranges::find_if(parts_.services, [&](Service* one) { return one->takes_unsigned(request); });
     if (open != parts_.services.end()) {

@@ -29,13 +29,15 @@ class AwsApi {
   // Every response carries x-amzn-RequestId.
   io::Task<http::Response> handle(const http::Request& request);
 
-  std::size_t body_limit(const http::Request& head) const;
+  std::uint64_t body_limit(const http::Request& head) const;
   // The same as an admission; a longer body is refused in AWS's form before it is read.
   http::Admission admit(const http::Request& head) const;
 
  private:
   io::Task<http::Response> answer(const http::Request& request, std::string request_id);
   Service* find(std::string_view scope) const;  // null: there is none
+  // The service that a request is for, before anything is proven; null: there is none.
+  Service* service_of(const http::Request& head) const;
 
   Parts parts_;
 };

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "virga/dialects/aws/refusal.h"
 #include "virga/dialects/aws/sigv4.h"
 #include "virga/http/message.h"
+#include "virga/http/server.h"
 #include "virga/io/task.h"
 
 namespace virga::dialects::aws {
@@ -28,7 +29,18 @@ class Service {
   virtual http::Response refuse(const http::Request& request, const Refusal& refusal,
                                 const std::string& request_id) const = 0;
   // How many bytes the body of the request with this head may have.
-  virtual std::size_t body_limit(const http::Request& head) const = 0;
+  virtual std::uint64_t body_limit(const http::Request& head) const = 0;
+  // Whether it gets the bodies as streams; their hashes are then its own to compare (Identity::payload).
+  virtual http::Admission::Body body_form() const { return http::Admission::Body::Whole; }
+  // Whether it answers this request although nobody signed it.
+  virtual bool takes_unsigned(const http::Request& head) const {
+    (void)head;
+    return false;
+  }
+  virtual io::Task<http::Response> answer_unsigned(const http::Request& request, std::string request_id) {
+    Refusal refusal{403, "AccessDenied", "Sign the request with an access key.", {}};
+    co_return refuse(request, refusal, request_id);
+  }
 };
 
 }  // namespace virga::dialects::aws

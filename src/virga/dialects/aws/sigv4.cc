@@ -208,7 +208,8 @@ std::expected<Claim, Refusal> claim_of_query(const http::Request& request, const
   std::int64_t expires = -1;
   auto [end, error] = std::from_chars(owned[3].data(), owned[3].data() + owned[3].size(), expires);
   if (error != std::errc() || end != owned[3].data() + owned[3].size() || expires < 1 || expires > kMaxExpires) {
-    return refuse(rules, Fault::Incomplete,
+    bool s3 = rules.wording == SigV4Wording::S3;
+    return refuse(rules, s3 ? Fault::Expired : Fault::Incomplete,
                   "X-Amz-Expires must be a number of seconds from 1 to 604800, got '" + owned[3] + "'");
   }
   claim.expires = expires;
@@ -314,6 +315,11 @@ Answer<std::string> payload_hash(const http::Request& request, const Claim& clai
   if (given.empty() && s3 && claim.expires) given = kUnsigned;
   if (given.empty() && s3) {
     return refuse(rules, Fault::Incomplete, "Missing required header for this request: x-amz-content-sha256");
+  }
+  if (request.stream != nullptr && s3 && is_hash(given)) {
+    // The body is still to come: the service compares it.
+    marker = given;
+    return std::string(given);
   }
   auto actual = [&] { return to_hex(sha256(request.body)); };
   if (given.empty()) return actual();

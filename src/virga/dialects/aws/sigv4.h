@@ -51,8 +51,10 @@ struct Identity {
   std::string access_key;
   std::string region;
   std::string service;
-  std::string date;     // YYYYMMDD of the scope
-  std::string payload;  // "": the body is proven; else the marker in place of its hash
+  std::string date;  // YYYYMMDD of the scope
+  // "": the body is proven; else what the service must check itself: the marker in place of its hash, or the hash, if
+  // the body is still to be read.
+  std::string payload;
   // Where the chain of a streaming body begins.
   std::string signature;
   Sha256Digest signing_key{};

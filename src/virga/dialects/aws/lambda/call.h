@@ -21,6 +21,7 @@
 #include "virga/http/router.h"
 #include "virga/io/task.h"
 #include "virga/runtime/runtimes.h"
+#include "virga/services/object/objects.h"
 #include "virga/services/queue/mappings.h"
 #include "virga/services/queue/queues.h"
 
@@ -41,6 +42,7 @@ struct Services {
   Account account;
   PackageLinks& links;
   std::mutex& policies;  // held while a policy is read, changed and written back, on worker threads
+  services::object::Objects* objects = nullptr;  // where packages may be; null: there is no object store
 };
 
 // One request on its way through its operation. Small, and copied into the operation's coroutine; the request and the

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "virga/dialects/aws/lambda/call.h"
 #include "virga/dialects/aws/members.h"
 #include "virga/dialects/aws/refusal.h"
 
@@ -11,13 +12,17 @@ namespace virga::dialects::aws::lambda {
 // Where a caller says its code is: FunctionCode and LayerVersionContentInput.
 struct Code {
   std::optional<std::string> zip;  // the archive's bytes
-  bool in_s3 = false;
+  std::string bucket;              // "": not in the object store
+  std::string key;
+  std::string object_version;  // "": the current one
   bool image = false;
 };
 
 Code read_code(Members& members);
-// The archive, or why there is none.
-Answer<std::string> take_zip(Code code);
+// The same, if it says where an archive is.
+Answer<Code> check_code(Code code);
+// The archive, read from the object store if it is there.
+io::Task<Answer<std::string>> take_zip(Call call, Code code);
 
 // What Deployments::add_package refused, as CreateFunction says it.
 Refusal refuse_archive(const Error& error);

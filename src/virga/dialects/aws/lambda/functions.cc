@@ -17,7 +17,7 @@ struct CreateRequest {
   std::string name;
   Settings settings;
   std::optional<model::Architecture> architecture;
-  std::string zip;
+  Code code;
   std::map<std::string, std::string> tags;
   catalog::Publish publish = catalog::Publish::No;
 };
@@ -60,7 +60,7 @@ Answer<CreateRequest> read_create(std::string_view body) {
     code = read_code(code_members);
   }
   if (auto refusal = violations.refusal()) return std::unexpected(*std::move(refusal));
-  VIRGA_OR_REFUSE(request.zip, take_zip(std::move(code)));
+  VIRGA_OR_REFUSE(request.code, check_code(std::move(code)));
   if (!request.settings.unsupported.empty()) return std::unexpected(invalid_parameter(request.settings.unsupported));
   if (!request.settings.runtime || !request.settings.handler || request.settings.handler->empty()) {
     return std::unexpected(invalid_parameter(
@@ -70,7 +70,7 @@ Answer<CreateRequest> read_create(std::string_view body) {
 }
 
 struct UpdateCodeRequest {
-  std::string zip;
+  Code code;
   catalog::UpdateCode update;
 };
 
@@ -85,13 +85,13 @@ Answer<UpdateCodeRequest> read_update_code(std::string_view body) {
   if (members.boolean("DryRun").value_or(false)) request.update.dry_run = catalog::DryRun::Yes;
   if (auto revision = members.text("RevisionId", {0, 256})) request.update.revision = model::RevisionId(*revision);
   if (auto refusal = violations.refusal()) return std::unexpected(*std::move(refusal));
-  VIRGA_OR_REFUSE(request.zip, take_zip(std::move(code)));
+  VIRGA_OR_REFUSE(request.code, check_code(std::move(code)));
   return request;
 }
 
 struct DeployRequest {
   Settings settings;
-  std::optional<std::string> zip;
+  std::optional<Code> code;
   std::optional<model::RevisionId> revision;
 };
 
@@ -104,8 +104,8 @@ Answer<DeployRequest> read_deploy(std::string_view body) {
   if (auto revision = members.text("RevisionId", {0, 256})) request.revision = model::RevisionId(*revision);
   Code code = read_code(members);
   if (auto refusal = violations.refusal()) return std::unexpected(*std::move(refusal));
-  if (code.zip || code.in_s3 || code.image) {
-    VIRGA_OR_REFUSE(request.zip, take_zip(std::move(code)));
+  if (code.zip || !code.bucket.empty() || code.image) {
+    VIRGA_OR_REFUSE(request.code, check_code(std::move(code)));
   }
   return request;
 }
@@ -141,7 +141,8 @@ io::Task<http::Response> create_function(Call call) {
   if (call.catalog().function(function.name)) {
     co_return respond(conflict("Function already exist: " + function.name.text()));
   }
-  auto added = co_await call.services().deployments.add_package(std::move(request.zip));
+  VIRGA_OR_RESPOND(auto zip, co_await take_zip(call, std::move(request.code)));
+  auto added = co_await call.services().deployments.add_package(std::move(zip));
   if (!added) co_return respond(refuse_archive(added.error()));
 
   auto limits = dispatch::read_limits(request.tags);
@@ -203,7 +204,8 @@ io::Task<http::Response> update_function_code(Call call) {
   auto answer = co_await call.read_body(std::move(read));
   VIRGA_OR_RESPOND(UpdateCodeRequest request, std::move(answer));
   VIRGA_OR_RESPOND(catalog::Resolved resolved, resolve(call, function));
-  auto added = co_await call.services().deployments.add_package(std::move(request.zip));
+  VIRGA_OR_RESPOND(auto zip, co_await take_zip(call, std::move(request.code)));
+  auto added = co_await call.services().deployments.add_package(std::move(zip));
   if (!added) co_return respond(refuse_archive(added.error()));
   request.update.package = added->ref.id;
   if (request.update.dry_run == catalog::DryRun::No) {
@@ -261,8 +263,9 @@ io::Task<http::Response> deploy_function(Call call) {
   VIRGA_OR_RESPOND(auto layers, check_settings(request.settings, call.services().runtimes, call.catalog()));
   catalog::UpdateFunction update;
   update.revision = std::move(request.revision);
-  if (request.zip) {
-    auto added = co_await call.services().deployments.add_package(*std::move(request.zip));
+  if (request.code) {
+    VIRGA_OR_RESPOND(auto zip, co_await take_zip(call, *std::move(request.code)));
+    auto added = co_await call.services().deployments.add_package(std::move(zip));
     if (!added) co_return respond(refuse_archive(added.error()));
     update.package = added->ref.id;
   }

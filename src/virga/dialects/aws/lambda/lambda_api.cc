@@ -29,7 +29,7 @@ LambdaApi::LambdaApi(Parts parts)
     : services_(std::make_unique<lambda::Services>(
           lambda::Services{parts.catalog, parts.deployments, parts.invoker, parts.async_calls, parts.targets,
                            parts.queues, parts.mappings, parts.runtimes, parts.clock, parts.random,
-                           std::move(parts.account), parts.links, policies_})) {
+                           std::move(parts.account), parts.links, policies_, parts.objects})) {
   std::map<std::string, std::size_t> routes;
   for (const lambda::Operation& operation : lambda::operations()) {
     std::string key = fmt::format("{} {}", operation.method, operation.path);
@@ -58,7 +58,7 @@ const lambda::Operation* LambdaApi::find(const http::Request& request, http::Rou
   return chosen;
 }
 
-std::size_t LambdaApi::body_limit(const http::Request& head) const {
+std::uint64_t LambdaApi::body_limit(const http::Request& head) const {
   http::RouteMatch match;
   const lambda::Operation* operation = find(head, match);
   return operation == nullptr ? kUnknownBody : operation->body_limit;

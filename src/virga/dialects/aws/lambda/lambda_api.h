@@ -19,6 +19,7 @@
 #include "virga/http/router.h"
 #include "virga/io/task.h"
 #include "virga/runtime/runtimes.h"
+#include "virga/services/object/objects.h"
 #include "virga/services/queue/mappings.h"
 #include "virga/services/queue/queues.h"
 
@@ -47,6 +48,7 @@ class LambdaApi final : public Service {
     Random& random;
     Account account;
     PackageLinks& links;
+    services::object::Objects* objects = nullptr;  // where packages may be; null: there is no object store
   };
   explicit LambdaApi(Parts parts);
   ~LambdaApi() override;
@@ -59,7 +61,7 @@ class LambdaApi final : public Service {
                                   std::string request_id) override;
   http::Response refuse(const http::Request& request, const Refusal& refusal,
                         const std::string& request_id) const override;
-  std::size_t body_limit(const http::Request& head) const override;
+  std::uint64_t body_limit(const http::Request& head) const override;
 
  private:
   const lambda::Operation* find(const http::Request& request, http::RouteMatch& match) const;

@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 2> kArchitectures = {"x86_64", "arm64"};
 
 struct PublishRequest {
   catalog::PublishLayer layer;
-  std::string zip;
+  Code code;
 };
 
 Answer<model::LayerName> layer_name(const Call& call) {
@@ -52,7 +52,7 @@ Answer<PublishRequest> read_publish(std::string_view body) {
     code = read_code(content);
   }
   if (auto refusal = violations.refusal()) return std::unexpected(*std::move(refusal));
-  VIRGA_OR_REFUSE(request.zip, take_zip(std::move(code)));
+  VIRGA_OR_REFUSE(request.code, check_code(std::move(code)));
   return request;
 }
 
@@ -94,7 +94,8 @@ io::Task<http::Response> publish_layer_version(Call call) {
   std::function<Answer<PublishRequest>()> read = [body] { return read_publish(body); };
   auto answer = co_await call.read_body(std::move(read));
   VIRGA_OR_RESPOND(PublishRequest request, std::move(answer));
-  auto added = co_await call.services().deployments.add_package(std::move(request.zip));
+  VIRGA_OR_RESPOND(auto zip, co_await take_zip(call, std::move(request.code)));
+  auto added = co_await call.services().deployments.add_package(std::move(zip));
   if (!added) co_return respond(refuse_archive(added.error()));
   request.layer.name = name;
   request.layer.package = added->ref.id;

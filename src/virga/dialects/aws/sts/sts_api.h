@@ -19,7 +19,7 @@ class StsApi final : public Service {
                                   std::string request_id) override;
   http::Response refuse(const http::Request& request, const Refusal& refusal,
                         const std::string& request_id) const override;
-  std::size_t body_limit(const http::Request&) const override { return 64 << 10; }
+  std::uint64_t body_limit(const http::Request&) const override { return 64 << 10; }
 
  private:
   Account account_;
