@@ -51,18 +51,13 @@ http::Admission AwsApi::admit(const http::Request& head) const {
 
 io::Task<http::Response> AwsApi::answer(const http::Request& request, std::string request_id) {
   // Browsers ask before they use a presigned URL, with its signature, which is not for that.
-  auto* asked = request.method == "OPTIONS" ? service_of(request) : nullptr;
-  bool is_preflight = asked != nullptr && asked->takes_unsigned(request);
-  if (auto* open = has_sigv4(request) && !is_preflight ? nullptr : service_of(request)) {
+  bool is_signed = has_sigv4(request) && request.method != "OPTIONS";
+  auto* open = is_signed ? nullptr : service_of(request);
+  if (open != nullptr && open->takes_unsigned(request)) {
     auto response = co_await open->answer_unsigned(request, std::move(request_id));
     co_return response;
   }
   if (!has_sigv4(request)) {
-    auto open = std::ranges::find_if(parts_.services, [&](Service* one) { return one->takes_unsigned(request); });
-    if (open != parts_.services.end()) {
-      auto response = co_await (*open)->answer(request, Identity(), std::move(request_id));
-      co_return response;
-    }
     Refusal refusal{403,
                     "MissingAuthenticationTokenException",
                     "Missing Authentication Token: sign the request with an access key (AWS Signature Version 4). "

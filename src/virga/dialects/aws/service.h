@@ -19,9 +19,6 @@ class Service {
 
   // As the scope of a signature names it: "lambda".
   virtual std::string_view scope() const = 0;
-  // Whether the request, which nobody has signed, is for this service and may be answered all the same; the identity is
-  // empty then.
-  virtual bool takes_unsigned(const http::Request&) const { return false; }
   // The caller is proven. `request_id` is a UUID, which the response's field x-amzn-RequestId says already.
   virtual io::Task<http::Response> answer(const http::Request& request, const Identity& identity,
                                           std::string request_id) = 0;
@@ -32,7 +29,7 @@ class Service {
   virtual std::uint64_t body_limit(const http::Request& head) const = 0;
   // Whether it gets the bodies as streams; their hashes are then its own to compare (Identity::payload).
   virtual http::Admission::Body body_form() const { return http::Admission::Body::Whole; }
-  // Whether it answers this request although nobody signed it.
+  // Whether it answers this request, which need not name the service, although nobody signed it.
   virtual bool takes_unsigned(const http::Request& head) const {
     (void)head;
     return false;

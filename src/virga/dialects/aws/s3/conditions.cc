@@ -40,6 +40,8 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
        {"%a, %d %b %Y %H:%M:%S", "%A, %d-%b-%y %H:%M:%S", "%a %b %d %H:%M:%S %Y", "%Y-%m-%dT%H:%M:%S"}) {
     std::tm parts{};
     if (::strptime(owned.c_str(), format, &parts) == nullptr) continue;
+    // Beyond these years a WallTime overflows, and no object is that old or new.
+    if (parts.tm_year < 0 || parts.tm_year > 300) return std::nullopt;
     return std::chrono::system_clock::from_time_t(::timegm(&parts));
   }
   return std::nullopt;

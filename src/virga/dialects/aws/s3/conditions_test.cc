@@ -21,7 +21,9 @@ TEST(S3Conditions, HttpDatesAreReadInAllTheirForms) {
        {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
     EXPECT_EQ(parse_http_date(text), kModified) << text;
   }
-  EXPECT_FALSE(parse_http_date("yesterday"));
+  for (const auto* text : {"yesterday", "", "9972-01-01T00:00:00Z", "1600-01-01T00:00:00Z"}) {
+    EXPECT_FALSE(parse_http_date(text)) << text;
+  }
 }
 
 TEST(S3Conditions, TheStrongerOneDecides) {

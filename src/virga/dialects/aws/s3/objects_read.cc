@@ -172,11 +172,9 @@ io::Task<Answer<http::Response>> get_attributes(Call call) {
         if (part.number <= after || shown == most) continue;
         ++shown;
         last = part.number;
-        // Without checksums there is nothing to tell of a single part.
-        if (checksum == nullptr) continue;
         XmlElement element(list, "Part");
         element.add("PartNumber", std::to_string(part.number)).add("Size", std::to_string(part.size));
-        if (part.checksum.algorithm == version.checksum.algorithm) {
+        if (checksum != nullptr && part.checksum.algorithm == version.checksum.algorithm) {
           element.add(checksum->element, to_base64(part.checksum.bytes));
         }
       }

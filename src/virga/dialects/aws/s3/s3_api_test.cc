@@ -9,7 +9,6 @@
 #include "virga/dialects/aws/s3/operations.h"
 #include "virga/dialects/aws/s3/policy.h"
 #include "virga/dialects/aws/s3/sigv2.h"
-#include "virga/dialects/aws/testing/signed_request.h"
 #include "virga/services/object/testing/object_world.h"
 
 namespace virga::dialects::aws {
@@ -17,6 +16,11 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+std::optional<AccessKey> find_test_key(std::string_view id) {
+  if (id != "AKID") return std::nullopt;
+  return AccessKey{"secret", "", std::nullopt};
+}
 
 // Keeps what is sent to one kind of ARN.
 class NotedTargets final : public events::TargetKind {
@@ -58,7 +62,7 @@ class S3Test : public ::testing::Test {
   events::Targets targets;
   NotedTargets noted;
   Account account{"us-east-1", "000000000000", "http://127.0.0.1:4600"};
-  S3Api api{{*world.objects, *world.loop, targets, system_clock(), account, dialects::testing::find_test_key}};
+  S3Api api{{*world.objects, *world.loop, targets, system_clock(), account, find_test_key}};
 
  private:
   Reply ask(std::string method, std::string target, std::string body, Fields fields, bool is_signed) {

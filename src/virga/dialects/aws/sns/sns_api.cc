@@ -120,7 +120,14 @@ http::Response SnsApi::refuse(const http::Request&, const Refusal& refusal, cons
 }
 
 io::Task<http::Response> SnsApi::answer(const http::Request& request, const Identity&, std::string request_id) {
-  auto query = takes_unsigned(request) ? Query(request.query) : parameters_of(request);
+  return run(parameters_of(request), request, std::move(request_id));
+}
+
+io::Task<http::Response> SnsApi::answer_unsigned(const http::Request& request, std::string request_id) {
+  return run(Query(request.query), request, std::move(request_id));
+}
+
+io::Task<http::Response> SnsApi::run(Query query, const http::Request& request, std::string request_id) {
   std::string action(query.find("Action").value_or(""));
   auto operations = sns::operations();
   auto operation = std::ranges::find(operations, std::string_view(action), &sns::Operation::name);

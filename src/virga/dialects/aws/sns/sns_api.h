@@ -1,5 +1,6 @@
 #pragma once
 
+#include "virga/dialects/aws/query.h"
 #include "virga/dialects/aws/service.h"
 #include "virga/services/topic/topics.h"
 
@@ -23,11 +24,14 @@ class SnsApi final : public Service {
   // POST with a form, or GET with a query.
   io::Task<http::Response> answer(const http::Request& request, const Identity& identity,
                                   std::string request_id) override;
+  io::Task<http::Response> answer_unsigned(const http::Request& request, std::string request_id) override;
   http::Response refuse(const http::Request& request, const Refusal& refusal,
                         const std::string& request_id) const override;
-  std::size_t body_limit(const http::Request&) const override { return 2 << 20; }
+  std::uint64_t body_limit(const http::Request&) const override { return 2 << 20; }
 
  private:
+  io::Task<http::Response> run(Query query, const http::Request& request, std::string request_id);
+
   Parts parts_;
 };
 
