@@ -46,7 +46,7 @@ class LambdaApi(unittest.TestCase):
     def test_refuses_what_is_not_there_or_wrong(self):
         self.refused("ResourceNotFoundException", self.aws.invoke, FunctionName="nope")
         self.refused("ResourceNotFoundException", self.aws.get_function, FunctionName="nope")
-        self.refused("UnsupportedOperationException", self.aws.list_event_source_mappings)
+        self.refused("UnsupportedOperationException", self.aws.list_code_signing_configs)
         wrong = dict(FunctionName="wrong", Role=ROLE, Runtime="nodejs20.x", Handler="i.h")
         self.refused("InvalidParameterValueException", self.aws.create_function, **wrong, Code={"ZipFile": b"no zip"})
         self.refused("InvalidParameterValueException", self.aws.create_function, **wrong, Code={"S3Bucket": "bkt", "S3Key": "k"})

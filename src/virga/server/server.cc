@@ -33,11 +33,11 @@
 #include "virga/server/open_store.h"
 #include "virga/server/paths.h"
 #include "virga/server/service_user.h"
-#include "virga/services/topic/topics.h"
+#include "virga/services/object/objects.h"
 #include "virga/services/queue/mappings.h"
 #include "virga/services/queue/queues.h"
 #include "virga/services/queue/target.h"
-#include "virga/services/object/objects.h"
+#include "virga/services/topic/topics.h"
 #include "virga/store/blob_store.h"
 #include "virga/store/data_lock.h"
 #include "virga/store/loop_store.h"
@@ -315,10 +315,10 @@ Result<> Server::State::build() {
                                {loop, *loop_store, system_random(), metrics, "arn:aws:sqs:" + place}, {}, *store));
   queue_target.emplace(*queues);
   targets.add(*queue_target);
-  VIRGA_TRY_ASSIGN(mappings, services::queue::Mappings::open({loop, *loop_store, *queues, *catalog, *dispatcher,
-                                                              system_random(), metrics,
-                                                              "arn:aws:lambda:" + place + "function:"},
-                                                             *store));
+  VIRGA_TRY_ASSIGN(mappings,
+                   services::queue::Mappings::open({loop, *loop_store, *queues, *catalog, *dispatcher, system_random(),
+                                                    metrics, "arn:aws:lambda:" + place + "function:"},
+                                                   *store));
   VIRGA_TRY(build_bus());
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));

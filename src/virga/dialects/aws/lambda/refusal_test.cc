@@ -33,13 +33,13 @@ class LambdaRefusals : public Test {
 };
 
 TEST_F(LambdaRefusals, NamesPathsAndOperationsItDoesNotHave) {
-  check({{"GET", "/", "", 404, "UnknownOperationException", "no operation GET /"},
-         {"GET", "/2015-03-31/nothing", "", 404, "UnknownOperationException", "/2015-03-31/nothing"},
-         {"DELETE", "/2015-03-31/functions", "", 404, "UnknownOperationException", "DELETE"},
-         {"GET", "/2020-04-22/code-signing-configs/", "", 400, "UnsupportedOperationException",
-          "ListCodeSigningConfigs"},
-         {"POST", "/2025-12-01/durable-executions/a%2Fb/checkpoint", "{}", 400, "UnsupportedOperationException",
-          "CheckpointDurableExecution"}});
+  check(
+      {{"GET", "/", "", 404, "UnknownOperationException", "no operation GET /"},
+       {"GET", "/2015-03-31/nothing", "", 404, "UnknownOperationException", "/2015-03-31/nothing"},
+       {"DELETE", "/2015-03-31/functions", "", 404, "UnknownOperationException", "DELETE"},
+       {"GET", "/2020-04-22/code-signing-configs/", "", 400, "UnsupportedOperationException", "ListCodeSigningConfigs"},
+       {"POST", "/2025-12-01/durable-executions/a%2Fb/checkpoint", "{}", 400, "UnsupportedOperationException",
+        "CheckpointDurableExecution"}});
 }
 
 TEST_F(LambdaRefusals, SaysWhatIsWrongWithABody) {
