@@ -4,9 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "virga/base/clock.h"
+
 namespace virga {
 
-// Fields of a durable record, one after the other: numbers little-endian with eight bytes, texts behind their size.
+// Fields of a durable record, one after the other: numbers little-endian with eight bytes, texts behind their size,
+// times as numbers of milliseconds since 1970.
 // What the fields mean is its owner's; the first byte is the owner's format number, so that an older record can be
 // told.
 class RecordWriter {
@@ -17,6 +20,7 @@ class RecordWriter {
     for (int shift = 0; shift < 64; shift += 8) bytes_ += static_cast<char>(value >> shift);
     return *this;
   }
+  RecordWriter& time(WallTime value) { return number(static_cast<std::uint64_t>(unix_milliseconds(value))); }
   RecordWriter& text(std::string_view value) {
     number(value.size());
     bytes_ += value;
@@ -53,6 +57,16 @@ class RecordReader {
     }
     rest_.remove_prefix(sizeof(value));
     return value;
+  }
+  WallTime time() {
+    using Milliseconds = std::chrono::milliseconds;
+    constexpr auto kFarthest = std::chrono::duration_cast<Milliseconds>(WallTime::duration::max()).count();
+    auto value = static_cast<std::int64_t>(number());
+    if (value > kFarthest || value < -kFarthest) {
+      refuse();
+      return {};
+    }
+    return WallTime(Milliseconds(value));
   }
   std::string_view view() {
     auto size = number();

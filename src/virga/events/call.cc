@@ -13,14 +13,6 @@ constexpr std::array<std::string_view, 5> kConditions = {"", "Success", "Retries
                                                          "FunctionGone"};
 constexpr std::uint64_t kFaults = static_cast<std::uint64_t>(model::Fault::ResponseTooLarge) + 1;
 
-std::uint64_t milliseconds_of(WallTime time) {
-  return static_cast<std::uint64_t>(unix_milliseconds(time));
-}
-
-WallTime time_of(std::uint64_t milliseconds) {
-  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds)));
-}
-
 template <typename Enumeration>
 Enumeration enumerator(RecordReader& reader, std::uint64_t count) {
   auto value = reader.number();
@@ -48,7 +40,7 @@ bool AcceptedCall::operator==(const AcceptedCall& other) const {
 
 std::string AcceptedCall::encode() const {
   RecordWriter writer(kFormat);
-  writer.text(function.text()).text(qualifier).number(milliseconds_of(accepted));
+  writer.text(function.text()).text(qualifier).time(accepted);
   writer.number(retries ? 1 + *retries : 0).text(idempotency_key);
   writer.text(invocation.id.text()).text(invocation.invoked_arn).text(invocation.trace_id);
   writer.text(invocation.client_context).text(invocation.cognito_identity).text(invocation.tenant_id);
@@ -61,7 +53,7 @@ Result<AcceptedCall> AcceptedCall::decode(std::string_view bytes) {
   AcceptedCall call;
   call.function = model::FunctionName(reader.text());
   call.qualifier = reader.text();
-  call.accepted = time_of(reader.number());
+  call.accepted = reader.time();
   if (auto retries = reader.number(); retries > 0) call.retries = static_cast<std::uint32_t>(retries - 1);
   call.idempotency_key = reader.text();
   auto& invocation = call.invocation;
@@ -78,10 +70,10 @@ Result<AcceptedCall> AcceptedCall::decode(std::string_view bytes) {
 std::string History::encode() const {
   RecordWriter writer(kFormat);
   writer.number(static_cast<std::uint64_t>(state)).number(static_cast<std::uint64_t>(condition)).number(spent);
-  writer.number(milliseconds_of(due)).number(milliseconds_of(ended));
+  writer.time(due).time(ended);
   writer.text(result).text(reason).text(handed_to).number(attempts.size());
   for (const auto& attempt : attempts) {
-    writer.number(milliseconds_of(attempt.begin)).number(milliseconds_of(attempt.end));
+    writer.time(attempt.begin).time(attempt.end);
     writer.number(static_cast<std::uint64_t>(attempt.fault));
     writer.text(attempt.version).text(attempt.error).text(attempt.log);
   }
@@ -94,8 +86,8 @@ Result<History> History::decode(std::string_view bytes) {
   history.state = enumerator<CallState>(reader, kStates.size());
   history.condition = enumerator<Condition>(reader, kConditions.size());
   history.spent = static_cast<std::uint32_t>(reader.number());
-  history.due = time_of(reader.number());
-  history.ended = time_of(reader.number());
+  history.due = reader.time();
+  history.ended = reader.time();
   history.result = reader.text();
   history.reason = reader.text();
   history.handed_to = reader.text();
@@ -103,8 +95,8 @@ Result<History> History::decode(std::string_view bytes) {
   if (count > bytes.size()) reader.refuse();
   for (std::uint64_t i = 0; i < count && reader.is_good(); ++i) {
     auto& attempt = history.attempts.emplace_back();
-    attempt.begin = time_of(reader.number());
-    attempt.end = time_of(reader.number());
+    attempt.begin = reader.time();
+    attempt.end = reader.time();
     attempt.fault = enumerator<model::Fault>(reader, kFaults);
     attempt.version = reader.text();
     attempt.error = reader.text();

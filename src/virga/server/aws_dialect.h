@@ -11,6 +11,7 @@
 #include "virga/dialects/aws/sqs/sqs_api.h"
 #include "virga/dialects/aws/sts/sts_api.h"
 #include "virga/dialects/aws/url/function_urls.h"
+#include "virga/server/event_services.h"
 #include "virga/server/keys.h"
 
 namespace virga::server {
@@ -22,21 +23,13 @@ class AwsDialect {
     catalog::Catalog& catalog;
     deploy::Deployments& deployments;
     dispatch::Invoker& invoker;
-    events::AsyncCalls& async_calls;
-    const events::Targets& targets;
-    events::Bus& bus;
-    events::Schedules& schedules;
-    services::Topics& topics;
-    services::queue::Queues& queues;
-    services::queue::Mappings& mappings;
+    EventServices& services;
     io::Loop& loop;
     const runtime::Runtimes& runtimes;
-    const Clock& clock;
     Random& random;
     dialects::aws::Account account;
     const RootKey& key;
     dialects::aws::WithoutUrl without_url;
-    services::object::Objects& objects;
   };
   explicit AwsDialect(Parts parts);
 

@@ -13,11 +13,6 @@
 #include "virga/dispatch/dispatcher.h"
 #include "virga/dispatch/sandbox_instances.h"
 #include "virga/dispatch/stem_uses.h"
-#include "virga/events/async_calls.h"
-#include "virga/events/bus/bus.h"
-#include "virga/events/schedule/schedules.h"
-#include "virga/events/targets/bus.h"
-#include "virga/events/targets/function.h"
 #include "virga/gateway/gateway.h"
 #include "virga/http/server.h"
 #include "virga/io/network.h"
@@ -29,15 +24,12 @@
 #include "virga/runtime/sandboxes.h"
 #include "virga/sandbox/confinement.h"
 #include "virga/server/aws_dialect.h"
+#include "virga/server/event_services.h"
+#include "virga/server/figures.h"
 #include "virga/server/keys.h"
 #include "virga/server/open_store.h"
 #include "virga/server/paths.h"
 #include "virga/server/service_user.h"
-#include "virga/services/object/objects.h"
-#include "virga/services/queue/mappings.h"
-#include "virga/services/queue/queues.h"
-#include "virga/services/queue/target.h"
-#include "virga/services/topic/topics.h"
 #include "virga/store/blob_store.h"
 #include "virga/store/data_lock.h"
 #include "virga/store/loop_store.h"
@@ -49,8 +41,6 @@
 namespace virga::server {
 namespace {
 
-// Threads that wait for the disk for objects: the more of them sync at once, the less a sync costs.
-constexpr unsigned kObjectWorkers = 8;
 // A package that nothing uses yet may belong to a deployment that was cut off and comes again.
 constexpr std::chrono::hours kPackageRest{1};
 constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
@@ -71,67 +61,6 @@ void raise_open_files() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-void count_http(metrics::Registry& registry, const http::Server& server) {
-  using Read = std::uint64_t http::Counters::*;
-  auto counter = [&](std::string_view name, std::string_view help, Read member) {
-    registry.counter_from(name, help, [&server, member] { return static_cast<double>(server.counters().*member); });
-  };
-  counter("virga_http_connections_total", "Connections accepted.", &http::Counters::accepted);
-  counter("virga_http_requests_total", "Requests handed on to be answered.", &http::Counters::requests);
-  counter("virga_http_malformed_total", "Requests refused because they are no valid HTTP.", &http::Counters::malformed);
-  counter("virga_http_too_slow_total", "Requests and responses given up because the peer was too slow.",
-          &http::Counters::too_slow);
-  counter("virga_http_body_too_large_total", "Requests refused because of the size of their body.",
-          &http::Counters::body_too_large);
-  registry.gauge_from("virga_http_connections", "Connections that are open.",
-                      [&server] { return static_cast<double>(server.counters().open); });
-}
-
-void count_stems(metrics::Registry& registry, const runtime::Stems& stems) {
-  registry.gauge_from("virga_stems_waiting", "Runtimes started ahead of need that wait for a function.",
-                      [&stems] { return static_cast<double>(stems.count()); });
-  registry.gauge_from("virga_stems_booted", "Those of them that have booted.",
-                      [&stems] { return static_cast<double>(stems.count_booted()); });
-  registry.gauge_from("virga_stems_memory_bytes", "What they hold of the memory budget of instances.",
-                      [&stems] { return static_cast<double>(stems.memory()); });
-  registry.counter_from("virga_stems_taken_total", "Stems that instances began with.",
-                        [&stems] { return static_cast<double>(stems.taken()); });
-  registry.counter_from("virga_stems_lost_total", "Stems that ended before an instance took them.",
-                        [&stems] { return static_cast<double>(stems.lost()); });
-}
-
-void count_templates(metrics::Registry& registry, const runtime::Templates& templates) {
-  using Read = std::uint64_t runtime::Templates::Counts::*;
-  auto gauge = [&](std::string_view name, std::string_view help, Read member) {
-    registry.gauge_from(name, help, [&templates, member] { return static_cast<double>(templates.counts().*member); });
-  };
-  auto counter = [&](std::string_view name, std::string_view help, Read member) {
-    registry.counter_from(name, help, [&templates, member] { return static_cast<double>(templates.counts().*member); });
-  };
-  using Counts = runtime::Templates::Counts;
-  gauge("virga_templates", "Processes that have loaded a function and are forked into its instances.",
-        &Counts::templates);
-  gauge("virga_templates_refused", "Versions whose code cannot be forked.", &Counts::refused);
-  gauge("virga_templates_memory_bytes", "What templates and the forks that wait hold.", &Counts::memory_bytes);
-  gauge("virga_forks_waiting", "Forks made ahead of need.", &Counts::waiting);
-  counter("virga_forks_taken_total", "Instances that began as a fork that was waiting.", &Counts::taken);
-  counter("virga_forks_made_total", "Instances that began as a fork made for them.", &Counts::made);
-  counter("virga_forks_lost_total", "Templates and waiting forks that ended by themselves.", &Counts::lost);
-}
-
-void count_names(metrics::Registry& registry, const names::Resolver& resolver) {
-  using Read = std::uint64_t names::Resolver::Counters::*;
-  auto counter = [&](std::string_view name, std::string_view help, Read member) {
-    registry.counter_from(name, help, [&resolver, member] { return static_cast<double>(resolver.counters().*member); });
-  };
-  using Counters = names::Resolver::Counters;
-  counter("virga_names_questions_total", "Questions for names by functions with a way out.", &Counters::questions);
-  counter("virga_names_withheld_total", "Answers kept from functions because of a private or host address.",
-          &Counters::withheld);
-  counter("virga_names_failed_total", "Questions that no name server answered.", &Counters::failed);
-  counter("virga_names_refused_total", "Questions dropped because too many were under way.", &Counters::refused);
 }
 
 }  // namespace
@@ -167,20 +96,7 @@ struct Server::State {
   std::optional<dispatch::SandboxInstances> instances;
   std::optional<dispatch::StemUses> stem_uses;
   std::optional<dispatch::Dispatcher> dispatcher;
-  events::Targets targets;
-  std::optional<events::AsyncCalls> async_calls;
-  std::optional<events::FunctionTarget> function_target;
-  std::optional<events::Scheduler> scheduler;
-  std::optional<events::Bus> bus;
-  std::optional<events::BusTarget> bus_target;
-  std::optional<events::Schedules> schedules;
-  std::optional<services::Endpoints> endpoints;
-  std::optional<services::Topics> topics;
-  std::unique_ptr<services::queue::Queues> queues;
-  std::optional<services::queue::QueueTarget> queue_target;
-  std::unique_ptr<services::queue::Mappings> mappings;
-  std::unique_ptr<io::Workers> object_workers;
-  std::unique_ptr<services::object::Objects> objects;
+  std::unique_ptr<EventServices> services;
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
@@ -194,7 +110,6 @@ struct Server::State {
   Result<> give_up_privilege();
   Result<> open_data();
   Result<> build();
-  Result<> build_bus();
 };
 
 Server::Server() = default;
@@ -261,25 +176,6 @@ Result<> Server::State::open_data() {
   return {};
 }
 
-Result<> Server::State::build_bus() {
-  events::Place place{options.region, options.account};
-  scheduler.emplace(events::Scheduler::Parts{loop, *loop_store, metrics});
-  bus.emplace(events::Bus::Parts{loop, *loop_store, *scheduler, targets, system_random(), metrics, place});
-  bus_target.emplace(*bus);
-  targets.add(*bus_target);
-  schedules.emplace(events::Schedules::Parts{loop, *loop_store, *scheduler, targets, system_random(), place});
-  scheduler->add_owner("rule/", *bus);
-  scheduler->add_owner("schedule/", *schedules);
-  VIRGA_TRY(bus->load(*store));
-  VIRGA_TRY(schedules->load(*store));
-  VIRGA_TRY(scheduler->load(*store));
-  endpoints.emplace(services::Endpoints::Parts{loop, *loop_store, targets, system_random(), metrics});
-  topics.emplace(services::Topics::Parts{loop, *loop_store, targets, *endpoints, system_random(), metrics, place, url});
-  targets.add(*topics);
-  VIRGA_TRY(endpoints->load(*store));
-  return topics->load(*store);
-}
-
 Result<> Server::State::build() {
   auto memory_budget = options.memory_budget.count != 0 ? options.memory_budget : share_of_this_machine();
   runtime::Stems::Options waiting;
@@ -302,24 +198,15 @@ Result<> Server::State::build() {
       loop,  *catalog, *instances,
       *logs, metrics,  [this] { return model::Bytes{stems->memory() + templates->counts().memory_bytes}; }};
   dispatcher.emplace(dispatcher_parts, dispatching);
-  async_calls.emplace(
-      events::AsyncCalls::Parts{loop, *loop_store, *catalog, *dispatcher, system_random(), metrics, targets},
-      events::AsyncCalls::Options{});
-  function_target.emplace(events::FunctionTarget::Parts{*catalog, *async_calls, loop.clock(), system_random()});
-  targets.add(*function_target);
-  object_workers = std::make_unique<io::Workers>(kObjectWorkers);
-  services::object::Objects::Services for_objects{loop, *loop_store, *object_workers, system_random()};
-  VIRGA_TRY_ASSIGN(objects, services::object::Objects::create(for_objects, options.data_directory + "/objects"));
-  auto place = options.region + ":" + options.account + ":";
-  VIRGA_TRY_ASSIGN(queues, services::queue::Queues::open(
-                               {loop, *loop_store, system_random(), metrics, "arn:aws:sqs:" + place}, {}, *store));
-  queue_target.emplace(*queues);
-  targets.add(*queue_target);
-  VIRGA_TRY_ASSIGN(mappings,
-                   services::queue::Mappings::open({loop, *loop_store, *queues, *catalog, *dispatcher, system_random(),
-                                                    metrics, "arn:aws:lambda:" + place + "function:"},
-                                                   *store));
-  VIRGA_TRY(build_bus());
+  VIRGA_TRY_ASSIGN(services, EventServices::open({loop,
+                                                  *store,
+                                                  *loop_store,
+                                                  *catalog,
+                                                  *dispatcher,
+                                                  metrics,
+                                                  {options.region, options.account},
+                                                  url,
+                                                  options.data_directory}));
   VIRGA_TRY_ASSIGN(auto made, deploy::Unpacker::create(loop, *sandboxes, options.data_directory + "/tools"));
   unpacker.emplace(std::move(made));
   preparer.emplace(deploy::Preparer::Parts{loop, *workers, *catalog, *sandboxes, *runtimes});
@@ -327,22 +214,21 @@ Result<> Server::State::build() {
 
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
-  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *async_calls, targets, *bus, *schedules, *topics,
-                                *queues, *mappings, loop, *runtimes, loop.clock(), system_random(), account, key,
-                                without_url, *objects});
-  virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, *async_calls, *bus, *scheduler, *logs,
-                                          loop, VIRGA_VERSION});
+  aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *services, loop, *runtimes, system_random(), account,
+                                key, without_url});
+  virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, services->async_calls(),
+                                          services->bus(), services->scheduler(), *logs, loop, VIRGA_VERSION});
   gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,
                                           [this] { return is_ready && !sandboxes->is_over(); }});
   http.emplace(loop, *gateway);
-  count_http(metrics, *http);
-  count_stems(metrics, *stems);
-  count_templates(metrics, *templates);
+  count(metrics, *http);
+  count(metrics, *stems);
+  count(metrics, *templates);
   names::Resolver::Options resolving;
   resolving.policy = names::AddressPolicy(std::move(egress_allowed));
   names.emplace(loop, system_random(), std::move(resolving));
   sandboxes->use(*names);
-  count_names(metrics, *names);
+  count(metrics, *names);
   // Nothing can fail any more: from here on stop() is needed.
   sandboxes->serve();
   stems->serve();
@@ -351,12 +237,7 @@ Result<> Server::State::build() {
   http->serve(std::move(*listener));
   listener.reset();
   preparer->refresh();
-  queues->serve();
-  async_calls->serve();
-  scheduler->serve();
-  endpoints->serve();
-  mappings->serve();
-  objects->serve();
+  services->serve();
   return {};
 }
 
@@ -427,20 +308,11 @@ bool Server::is_root() const {
 io::Task<void> Server::stop() {
   state_->is_ready = false;
   // Calls end before the connections that wait for them.
-  state_->scheduler->close();
-  state_->endpoints->close();
-  state_->mappings->close();
-  state_->async_calls->close();
-  state_->objects->close();
+  state_->services->close();
   co_await state_->dispatcher->stop();
-  co_await state_->scheduler->stop();
-  co_await state_->endpoints->stop();
-  co_await state_->async_calls->stop();
-  co_await state_->mappings->stop();
-  state_->queues->close();
+  co_await state_->services->end_sending();
   co_await state_->http->stop(kGrace);
-  co_await state_->queues->stop();
-  co_await state_->objects->stop();
+  co_await state_->services->stop();
   state_->preparer->end();
   co_await state_->stems->stop();
   co_await state_->templates->stop();

@@ -7,13 +7,6 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-std::uint64_t number_of(WallTime time) {
-  return static_cast<std::uint64_t>(unix_milliseconds(time));
-}
-WallTime time_of(std::uint64_t milliseconds) {
-  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds)));
-}
-
 void write(RecordWriter& writer, const Tags& tags) {
   writer.number(tags.size());
   for (const auto& [name, value] : tags) writer.text(name).text(value);
@@ -36,7 +29,7 @@ Missed missed_of(const Tags& tags) {
 
 std::string BusInfo::encode() const {
   RecordWriter writer(kFormat);
-  writer.text(name).text(description).number(number_of(created)).number(number_of(modified));
+  writer.text(name).text(description).time(created).time(modified);
   write(writer, tags);
   return writer.take();
 }
@@ -46,8 +39,8 @@ std::optional<BusInfo> BusInfo::decode(std::string_view bytes) {
   BusInfo bus;
   bus.name = reader.text();
   bus.description = reader.text();
-  bus.created = time_of(reader.number());
-  bus.modified = time_of(reader.number());
+  bus.created = reader.time();
+  bus.modified = reader.time();
   bus.tags = read_tags(reader);
   if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;
   return bus;
@@ -63,7 +56,7 @@ Result<> BusRule::compile() {
 std::string BusRule::encode() const {
   RecordWriter writer(kFormat);
   writer.text(bus).text(name).text(pattern).text(schedule).text(description).text(role);
-  writer.number(is_enabled ? 1 : 0).number(number_of(created));
+  writer.number(is_enabled ? 1 : 0).time(created);
   write(writer, tags);
   writer.number(targets.size());
   for (const auto& [id, target] : targets) writer.text(target.raw);
@@ -80,7 +73,7 @@ std::optional<BusRule> BusRule::decode(std::string_view bytes) {
   rule.description = reader.text();
   rule.role = reader.text();
   rule.is_enabled = reader.number() != 0;
-  rule.created = time_of(reader.number());
+  rule.created = reader.time();
   rule.tags = read_tags(reader);
   for (auto count = reader.number(); count > 0 && reader.is_good(); --count) {
     auto target = RuleTarget::read(reader.view());

@@ -13,14 +13,6 @@ std::string_view bytes_of(const CallId& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
-std::uint64_t milliseconds_of(WallTime time) {
-  return static_cast<std::uint64_t>(unix_milliseconds(time));
-}
-
-WallTime time_of(std::uint64_t milliseconds) {
-  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds)));
-}
-
 }  // namespace
 
 std::optional<CallId> parse_call_id(std::string_view uuid) {
@@ -60,7 +52,7 @@ std::string failed_key(const model::FunctionName& function, const CallId& id) {
 
 std::string expiry_key(WallTime time, const CallId& id) {
   std::string key(kExpiry);
-  auto milliseconds = milliseconds_of(time);
+  auto milliseconds = static_cast<std::uint64_t>(unix_milliseconds(time));
   for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(milliseconds >> shift);
   return key_of(key, id);
 }
@@ -81,16 +73,12 @@ std::optional<WallTime> time_in_expiry_key(std::string_view key) {
   if (key.size() != kExpiry.size() + 8 + sizeof(CallId)) return std::nullopt;
   std::uint64_t milliseconds = 0;
   for (char byte : key.substr(kExpiry.size(), 8)) milliseconds = milliseconds << 8 | static_cast<std::uint8_t>(byte);
-  return time_of(milliseconds);
+  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds)));
 }
 
 std::string Waiting::encode() const {
   RecordWriter writer(kFormat);
-  writer.text(lane)
-      .number(milliseconds_of(accepted))
-      .number(milliseconds_of(due))
-      .number(spent)
-      .number(has_history ? 1 : 0);
+  writer.text(lane).time(accepted).time(due).number(spent).number(has_history ? 1 : 0);
   return writer.take();
 }
 
@@ -98,8 +86,8 @@ std::optional<Waiting> Waiting::decode(std::string_view bytes) {
   RecordReader reader(bytes);
   Waiting waiting;
   waiting.lane = reader.text();
-  waiting.accepted = time_of(reader.number());
-  waiting.due = time_of(reader.number());
+  waiting.accepted = reader.time();
+  waiting.due = reader.time();
   waiting.spent = static_cast<std::uint32_t>(reader.number());
   waiting.has_history = reader.number() != 0;
   if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;

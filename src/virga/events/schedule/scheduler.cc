@@ -55,7 +55,7 @@ std::string encode(const FiringRecord& record) {
   writer.number(static_cast<std::uint64_t>(record.state))
       .text(record.id)
       .number(number_of(record.due))
-      .number(static_cast<std::uint64_t>(unix_milliseconds(record.fired)))
+      .time(record.fired)
       .number(record.missed_to ? 1 : 0)
       .number(record.missed_to ? number_of(*record.missed_to) : 0)
       .text(record.result);
@@ -68,7 +68,7 @@ std::optional<FiringRecord> decode(std::string_view bytes) {
   auto state = reader.number();
   record.id = reader.text();
   record.due = time_of(reader.number());
-  record.fired = WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(reader.number())));
+  record.fired = reader.time();
   bool has_end = reader.number() != 0;
   auto end = time_of(reader.number());
   if (has_end) record.missed_to = end;

@@ -17,16 +17,9 @@ constexpr std::string_view kGroups = "events/schedule-group/";  // + name: Sched
 constexpr std::string_view kPrefix = "schedule/";               // of ids in the scheduler
 constexpr std::size_t kPage = 1000;
 
-std::uint64_t number_of(WallTime time) {
-  return static_cast<std::uint64_t>(unix_milliseconds(time));
-}
-WallTime time_of(std::uint64_t milliseconds) {
-  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds)));
-}
-
 std::string encode(const ScheduleGroup& group) {
   RecordWriter writer(kFormat);
-  writer.number(number_of(group.created)).number(number_of(group.modified));
+  writer.time(group.created).time(group.modified);
   for (const auto& [name, value] : group.tags) writer.text(name).text(value);
   return writer.take();
 }
@@ -34,8 +27,8 @@ std::string encode(const ScheduleGroup& group) {
 std::optional<ScheduleGroup> decode_group(std::string_view bytes) {
   RecordReader reader(bytes);
   ScheduleGroup group;
-  group.created = time_of(reader.number());
-  group.modified = time_of(reader.number());
+  group.created = reader.time();
+  group.modified = reader.time();
   while (reader.is_good() && !reader.is_whole()) {
     auto name = reader.text();
     group.tags.emplace(std::move(name), reader.text());
@@ -75,8 +68,8 @@ std::string Schedule::encode() const {
       .text(description)
       .text(key_arn)
       .number(is_deleted_after ? 1 : 0)
-      .number(number_of(created))
-      .number(number_of(modified))
+      .time(created)
+      .time(modified)
       .text(target);
   return writer.take();
 }
@@ -90,8 +83,8 @@ std::optional<Schedule> Schedule::decode(std::string_view bytes) {
   schedule.description = reader.text();
   schedule.key_arn = reader.text();
   schedule.is_deleted_after = reader.number() != 0;
-  schedule.created = time_of(reader.number());
-  schedule.modified = time_of(reader.number());
+  schedule.created = reader.time();
+  schedule.modified = reader.time();
   schedule.target = reader.text();
   if (reader.format() != kFormat || !reader.is_whole() || !plan) return std::nullopt;
   schedule.plan = std::move(*plan);

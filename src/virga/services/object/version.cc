@@ -7,13 +7,6 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-std::uint64_t to_number(WallTime time) {
-  return static_cast<std::uint64_t>(unix_milliseconds(time));
-}
-WallTime to_time(std::uint64_t number) {
-  return WallTime(std::chrono::milliseconds(number));
-}
-
 void write(RecordWriter& writer, const Checksum& checksum) {
   writer.number(static_cast<std::uint64_t>(checksum.algorithm))
       .number(static_cast<std::uint64_t>(checksum.type))
@@ -48,7 +41,7 @@ std::map<std::string, std::string> read_map(RecordReader& reader) {
 }
 
 void write(RecordWriter& writer, const Part& part) {
-  writer.number(part.number).text(part.file).number(part.size).text(part.md5).number(to_number(part.modified));
+  writer.number(part.number).text(part.file).number(part.size).text(part.md5).time(part.modified);
   write(writer, part.checksum);
 }
 Part read_part(RecordReader& reader) {
@@ -57,7 +50,7 @@ Part read_part(RecordReader& reader) {
   part.file = reader.text();
   part.size = reader.number();
   part.md5 = reader.text();
-  part.modified = to_time(reader.number());
+  part.modified = reader.time();
   part.checksum = read_checksum(reader);
   return part;
 }
@@ -103,7 +96,7 @@ Result<std::vector<Part>> decode_parts(std::string_view bytes) {
 
 std::string Version::encode() const {
   RecordWriter writer(kFormat);
-  writer.text(id).number(sequence).number(to_number(modified)).number(is_marker ? 1 : 0).number(size).text(etag);
+  writer.text(id).number(sequence).time(modified).number(is_marker ? 1 : 0).number(size).text(etag);
   writer.number(static_cast<std::uint64_t>(body.kind)).text(body.id).number(parts);
   write_pairs(writer, fields);
   write_pairs(writer, tags);
@@ -117,7 +110,7 @@ Result<Version> Version::decode(std::string_view bytes) {
   Version version;
   version.id = reader.text();
   version.sequence = reader.number();
-  version.modified = to_time(reader.number());
+  version.modified = reader.time();
   version.is_marker = reader.number() != 0;
   version.size = reader.number();
   version.etag = reader.text();
@@ -134,7 +127,7 @@ Result<Version> Version::decode(std::string_view bytes) {
 
 std::string Upload::encode() const {
   RecordWriter writer(kFormat);
-  writer.text(id).number(to_number(started));
+  writer.text(id).time(started);
   write_pairs(writer, fields);
   write_pairs(writer, tags);
   writer.number(static_cast<std::uint64_t>(algorithm)).number(static_cast<std::uint64_t>(type));
@@ -145,7 +138,7 @@ Result<Upload> Upload::decode(std::string_view bytes) {
   RecordReader reader(bytes);
   Upload upload;
   upload.id = reader.text();
-  upload.started = to_time(reader.number());
+  upload.started = reader.time();
   upload.fields = read_fields(reader);
   upload.tags = read_map(reader);
   upload.algorithm = static_cast<ChecksumAlgorithm>(reader.number());
@@ -161,7 +154,7 @@ std::string Bucket::setting(const std::string& kind) const {
 
 std::string Bucket::encode() const {
   RecordWriter writer(kFormat);
-  writer.text(name).text(id).number(to_number(created)).number(static_cast<std::uint64_t>(versioning));
+  writer.text(name).text(id).time(created).number(static_cast<std::uint64_t>(versioning));
   write_pairs(writer, settings);
   return writer.take();
 }
@@ -171,7 +164,7 @@ Result<Bucket> Bucket::decode(std::string_view bytes) {
   Bucket bucket;
   bucket.name = reader.text();
   bucket.id = reader.text();
-  bucket.created = to_time(reader.number());
+  bucket.created = reader.time();
   bucket.versioning = static_cast<Versioning>(reader.number());
   bucket.settings = read_map(reader);
   if (!is_good(reader)) return damaged("a bucket");

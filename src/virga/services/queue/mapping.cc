@@ -13,7 +13,7 @@ std::string Mapping::encode() const {
   RecordWriter writer(kFormat);
   writer.text(id).text(queue).text(function.text()).text(qualifier).number(is_enabled ? 1 : 0).number(batch_size);
   writer.number(static_cast<std::uint64_t>(window.count())).number(reports_failures ? 1 : 0).number(max_concurrency);
-  writer.number(static_cast<std::uint64_t>(unix_milliseconds(modified))).number(filters.size());
+  writer.time(modified).number(filters.size());
   for (const auto& filter : filters) writer.text(filter);
   writer.number(tags.size());
   for (const auto& [name, value] : tags) writer.text(name).text(value);
@@ -32,7 +32,7 @@ Result<Mapping> Mapping::decode(std::string_view bytes) {
   mapping.window = std::chrono::seconds(static_cast<std::int64_t>(reader.number()));
   mapping.reports_failures = reader.number() == 1;
   mapping.max_concurrency = static_cast<std::uint32_t>(reader.number());
-  mapping.modified = WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(reader.number())));
+  mapping.modified = reader.time();
   auto filters = reader.number();
   for (std::uint64_t i = 0; i < filters && reader.is_good(); ++i) mapping.filters.push_back(reader.text());
   auto tags = reader.number();

@@ -19,7 +19,7 @@ std::size_t Message::size() const {
 std::string Message::encode() const {
   RecordWriter writer(kFormat);
   writer.text(id).text(body).text(trace).text(group).text(deduplication).text(sender).text(dead_letter_source);
-  writer.number(static_cast<std::uint64_t>(unix_milliseconds(sent))).number(attributes.size());
+  writer.time(sent).number(attributes.size());
   for (const auto& attribute : attributes) {
     writer.text(attribute.name).text(attribute.type).number(attribute.kind == Attribute::Kind::Binary ? 1 : 0);
     writer.text(attribute.value);
@@ -37,7 +37,7 @@ Result<Message> Message::decode(std::string_view bytes) {
   message.deduplication = reader.text();
   message.sender = reader.text();
   message.dead_letter_source = reader.text();
-  message.sent = WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(reader.number())));
+  message.sent = reader.time();
   auto count = reader.number();
   for (std::uint64_t i = 0; i < count && reader.is_good(); ++i) {
     Attribute attribute;

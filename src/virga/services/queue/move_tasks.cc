@@ -22,7 +22,7 @@ constexpr std::chrono::minutes kHold{1};
 std::string encode(const Queues::MoveTask& task) {
   RecordWriter writer(kFormat);
   writer.text(task.source).text(task.destination).number(task.per_second);
-  writer.number(static_cast<std::uint64_t>(unix_milliseconds(task.started))).number(task.moved).number(task.to_move);
+  writer.time(task.started).number(task.moved).number(task.to_move);
   writer.number(static_cast<std::uint64_t>(task.status)).text(task.failure);
   return writer.take();
 }
@@ -60,7 +60,7 @@ bool Queues::State::load_move(std::string_view id, std::string_view bytes) {
   task.source = reader.text();
   task.destination = reader.text();
   task.per_second = static_cast<std::uint32_t>(reader.number());
-  task.started = WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(reader.number())));
+  task.started = reader.time();
   task.moved = reader.number();
   task.to_move = reader.number();
   auto status = reader.number();

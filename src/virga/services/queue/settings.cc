@@ -32,10 +32,6 @@ std::chrono::seconds read_seconds(RecordReader& reader) {
   return std::chrono::seconds(static_cast<std::int64_t>(reader.number()));
 }
 
-WallTime read_time(RecordReader& reader) {
-  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(reader.number())));
-}
-
 }  // namespace
 
 std::string QueueRecord::encode() const {
@@ -47,8 +43,8 @@ std::string QueueRecord::encode() const {
   writer.text(settings.dead_letters).number(settings.max_receives);
   write(writer, settings.texts);
   write(writer, tags);
-  writer.number(static_cast<std::uint64_t>(unix_milliseconds(created)));
-  writer.number(static_cast<std::uint64_t>(unix_milliseconds(modified)));
+  writer.time(created);
+  writer.time(modified);
   return writer.take();
 }
 
@@ -70,8 +66,8 @@ Result<QueueRecord> QueueRecord::decode(std::string_view bytes) {
   settings.max_receives = static_cast<std::uint32_t>(reader.number());
   settings.texts = read_texts(reader);
   record.tags = read_texts(reader);
-  record.created = read_time(reader);
-  record.modified = read_time(reader);
+  record.created = reader.time();
+  record.modified = reader.time();
   if (reader.format() != kFormat || !reader.is_whole()) {
     return fail(ErrorCode::DataLoss, "the record of a queue is damaged");
   }

@@ -35,15 +35,11 @@ struct Record {
   WallTime due;
 };
 
-std::uint64_t number_of(WallTime time) {
-  return static_cast<std::uint64_t>(unix_milliseconds(time));
-}
-
 std::string encode(const Record& record) {
   RecordWriter writer(kFormat);
   const auto& post = record.post;
   writer.text(post.url).text(post.body).text(post.dead_letters).text(post.source);
-  writer.number(record.tries).number(number_of(record.due));
+  writer.number(record.tries).time(record.due);
   for (const auto& [name, value] : post.fields) writer.text(name).text(value);
   return writer.take();
 }
@@ -57,7 +53,7 @@ std::optional<Record> decode(std::string_view bytes) {
   post.dead_letters = reader.text();
   post.source = reader.text();
   record.tries = reader.number();
-  record.due = WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(reader.number())));
+  record.due = reader.time();
   while (reader.is_good() && !reader.is_whole()) {
     auto name = reader.text();
     post.fields.emplace_back(std::move(name), reader.text());

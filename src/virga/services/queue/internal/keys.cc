@@ -7,14 +7,6 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-std::uint64_t milliseconds_of(WallTime time) {
-  return static_cast<std::uint64_t>(unix_milliseconds(time));
-}
-
-WallTime read_time(RecordReader& reader) {
-  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(reader.number())));
-}
-
 }  // namespace
 
 void append_number(std::string& out, std::uint64_t number) {
@@ -56,7 +48,7 @@ std::optional<Number> number_in(std::string_view key) {
 
 std::string MessageState::encode() const {
   RecordWriter writer(kFormat);
-  writer.number(milliseconds_of(visible)).number(milliseconds_of(sent)).number(milliseconds_of(first_received));
+  writer.time(visible).time(sent).time(first_received);
   writer.number(nonce).number(receives).text(group);
   return writer.take();
 }
@@ -64,9 +56,9 @@ std::string MessageState::encode() const {
 std::optional<MessageState> MessageState::decode(std::string_view bytes) {
   RecordReader reader(bytes);
   MessageState state;
-  state.visible = read_time(reader);
-  state.sent = read_time(reader);
-  state.first_received = read_time(reader);
+  state.visible = reader.time();
+  state.sent = reader.time();
+  state.first_received = reader.time();
   state.nonce = reader.number();
   state.receives = static_cast<std::uint32_t>(reader.number());
   state.group = reader.text();
@@ -76,14 +68,14 @@ std::optional<MessageState> MessageState::decode(std::string_view bytes) {
 
 std::string DedupRecord::encode() const {
   RecordWriter writer(kFormat);
-  writer.number(milliseconds_of(expires)).number(number).text(message_id);
+  writer.time(expires).number(number).text(message_id);
   return writer.take();
 }
 
 std::optional<DedupRecord> DedupRecord::decode(std::string_view bytes) {
   RecordReader reader(bytes);
   DedupRecord record;
-  record.expires = read_time(reader);
+  record.expires = reader.time();
   record.number = reader.number();
   record.message_id = reader.text();
   if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;
