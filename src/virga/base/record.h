@@ -3,15 +3,15 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "virga/base/clock.h"
 
 namespace virga {
 
 // Fields of a durable record, one after the other: numbers little-endian with eight bytes, texts behind their size,
-// times as numbers of milliseconds since 1970.
-// What the fields mean is its owner's; the first byte is the owner's format number, so that an older record can be
-// told.
+// pairs of them behind their count, times as numbers of milliseconds since 1970. What the fields mean is its owner's;
+// the first byte is the owner's format number, so that an older record can be told.
 class RecordWriter {
  public:
   explicit RecordWriter(std::uint8_t format) : bytes_(1, static_cast<char>(format)) {}
@@ -24,6 +24,13 @@ class RecordWriter {
   RecordWriter& text(std::string_view value) {
     number(value.size());
     bytes_ += value;
+    return *this;
+  }
+  // Of a map or a vector of pairs of texts.
+  template <typename Pairs>
+  RecordWriter& pairs(const Pairs& values) {
+    number(values.size());
+    for (const auto& [name, value] : values) text(name).text(value);
     return *this;
   }
   std::string take() { return std::move(bytes_); }
@@ -79,6 +86,15 @@ class RecordReader {
     return value;
   }
   std::string text() { return std::string(view()); }
+  template <typename Pairs>
+  Pairs pairs() {
+    Pairs values;
+    for (auto count = number(); count > 0 && is_good_; --count) {
+      auto name = text();
+      values.insert(values.end(), typename Pairs::value_type(std::move(name), text()));
+    }
+    return values;
+  }
   void refuse() {
     is_good_ = false;
     rest_ = {};

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
+#include <vector>
 
 namespace virga {
 namespace {
@@ -31,6 +33,24 @@ TEST(Record, CutAnywhereIsNotWholeAndReadsAsNothingFromThere) {
     EXPECT_EQ(reader.text(), "") << size;
     EXPECT_FALSE(reader.is_whole()) << size;
   }
+}
+
+TEST(Record, KeepsPairsOfMapsAndInOrder) {
+  using List = std::vector<std::pair<std::string, std::string>>;
+  using Map = std::map<std::string, std::string>;
+  List list = {{"b", "1"}, {"a", ""}, {"b", "2"}};
+  auto bytes = RecordWriter(1).pairs(list).pairs(Map{{"k", "v"}}).take();
+  RecordReader reader(bytes);
+  EXPECT_EQ(reader.pairs<List>(), list);
+  EXPECT_EQ(reader.pairs<Map>(), (Map{{"k", "v"}}));
+  EXPECT_TRUE(reader.is_whole());
+}
+
+TEST(Record, ACountOfPairsThatAreNotThereEnds) {
+  auto bytes = RecordWriter(1).number(~std::uint64_t{0}).take();
+  RecordReader reader(bytes);
+  reader.pairs<std::map<std::string, std::string>>();
+  EXPECT_FALSE(reader.is_good());
 }
 
 TEST(Record, MoreThanWasReadIsNotWhole) {

@@ -7,19 +7,6 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-void write(RecordWriter& writer, const Tags& tags) {
-  writer.number(tags.size());
-  for (const auto& [name, value] : tags) writer.text(name).text(value);
-}
-Tags read_tags(RecordReader& reader) {
-  Tags tags;
-  for (auto count = reader.number(); count > 0 && reader.is_good(); --count) {
-    auto name = reader.text();
-    tags.emplace(std::move(name), reader.text());
-  }
-  return tags;
-}
-
 }  // namespace
 
 Missed missed_of(const Tags& tags) {
@@ -30,7 +17,7 @@ Missed missed_of(const Tags& tags) {
 std::string BusInfo::encode() const {
   RecordWriter writer(kFormat);
   writer.text(name).text(description).time(created).time(modified);
-  write(writer, tags);
+  writer.pairs(tags);
   return writer.take();
 }
 
@@ -41,7 +28,7 @@ std::optional<BusInfo> BusInfo::decode(std::string_view bytes) {
   bus.description = reader.text();
   bus.created = reader.time();
   bus.modified = reader.time();
-  bus.tags = read_tags(reader);
+  bus.tags = reader.pairs<Tags>();
   if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;
   return bus;
 }
@@ -57,7 +44,7 @@ std::string BusRule::encode() const {
   RecordWriter writer(kFormat);
   writer.text(bus).text(name).text(pattern).text(schedule).text(description).text(role);
   writer.number(is_enabled ? 1 : 0).time(created);
-  write(writer, tags);
+  writer.pairs(tags);
   writer.number(targets.size());
   for (const auto& [id, target] : targets) writer.text(target.raw);
   return writer.take();
@@ -74,7 +61,7 @@ std::optional<BusRule> BusRule::decode(std::string_view bytes) {
   rule.role = reader.text();
   rule.is_enabled = reader.number() != 0;
   rule.created = reader.time();
-  rule.tags = read_tags(reader);
+  rule.tags = reader.pairs<Tags>();
   for (auto count = reader.number(); count > 0 && reader.is_good(); --count) {
     auto target = RuleTarget::read(reader.view());
     if (!target) return std::nullopt;

@@ -20,7 +20,7 @@ constexpr std::size_t kPage = 1000;
 std::string encode(const ScheduleGroup& group) {
   RecordWriter writer(kFormat);
   writer.time(group.created).time(group.modified);
-  for (const auto& [name, value] : group.tags) writer.text(name).text(value);
+  writer.pairs(group.tags);
   return writer.take();
 }
 
@@ -29,11 +29,8 @@ std::optional<ScheduleGroup> decode_group(std::string_view bytes) {
   ScheduleGroup group;
   group.created = reader.time();
   group.modified = reader.time();
-  while (reader.is_good() && !reader.is_whole()) {
-    auto name = reader.text();
-    group.tags.emplace(std::move(name), reader.text());
-  }
-  if (reader.format() != kFormat || !reader.is_good()) return std::nullopt;
+  group.tags = reader.pairs<decltype(group.tags)>();
+  if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;
   return group;
 }
 

@@ -20,26 +20,6 @@ Checksum read_checksum(RecordReader& reader) {
   return checksum;
 }
 
-template <typename Pairs>
-void write_pairs(RecordWriter& writer, const Pairs& pairs) {
-  writer.number(pairs.size());
-  for (const auto& [name, value] : pairs) writer.text(name).text(value);
-}
-Fields read_fields(RecordReader& reader) {
-  Fields fields;
-  auto count = reader.number();
-  for (std::uint64_t i = 0; i < count && reader.is_good(); ++i) {
-    auto name = reader.text();
-    fields.emplace_back(std::move(name), reader.text());
-  }
-  return fields;
-}
-std::map<std::string, std::string> read_map(RecordReader& reader) {
-  std::map<std::string, std::string> map;
-  for (auto& [name, value] : read_fields(reader)) map.insert_or_assign(std::move(name), std::move(value));
-  return map;
-}
-
 void write(RecordWriter& writer, const Part& part) {
   writer.number(part.number).text(part.file).number(part.size).text(part.md5).time(part.modified);
   write(writer, part.checksum);
@@ -98,8 +78,8 @@ std::string Version::encode() const {
   RecordWriter writer(kFormat);
   writer.text(id).number(sequence).time(modified).number(is_marker ? 1 : 0).number(size).text(etag);
   writer.number(static_cast<std::uint64_t>(body.kind)).text(body.id).number(parts);
-  write_pairs(writer, fields);
-  write_pairs(writer, tags);
+  writer.pairs(fields);
+  writer.pairs(tags);
   write(writer, checksum);
   writer.text(upload);
   return writer.take();
@@ -117,8 +97,8 @@ Result<Version> Version::decode(std::string_view bytes) {
   version.body.kind = static_cast<Body::Kind>(reader.number());
   version.body.id = reader.text();
   version.parts = static_cast<std::uint32_t>(reader.number());
-  version.fields = read_fields(reader);
-  version.tags = read_map(reader);
+  version.fields = reader.pairs<Fields>();
+  version.tags = reader.pairs<std::map<std::string, std::string>>();
   version.checksum = read_checksum(reader);
   version.upload = reader.text();
   if (!is_good(reader)) return damaged("an object");
@@ -128,8 +108,8 @@ Result<Version> Version::decode(std::string_view bytes) {
 std::string Upload::encode() const {
   RecordWriter writer(kFormat);
   writer.text(id).time(started);
-  write_pairs(writer, fields);
-  write_pairs(writer, tags);
+  writer.pairs(fields);
+  writer.pairs(tags);
   writer.number(static_cast<std::uint64_t>(algorithm)).number(static_cast<std::uint64_t>(type));
   return writer.take();
 }
@@ -139,8 +119,8 @@ Result<Upload> Upload::decode(std::string_view bytes) {
   Upload upload;
   upload.id = reader.text();
   upload.started = reader.time();
-  upload.fields = read_fields(reader);
-  upload.tags = read_map(reader);
+  upload.fields = reader.pairs<Fields>();
+  upload.tags = reader.pairs<std::map<std::string, std::string>>();
   upload.algorithm = static_cast<ChecksumAlgorithm>(reader.number());
   upload.type = static_cast<ChecksumType>(reader.number());
   if (!is_good(reader)) return damaged("an upload");
@@ -155,7 +135,7 @@ std::string Bucket::setting(const std::string& kind) const {
 std::string Bucket::encode() const {
   RecordWriter writer(kFormat);
   writer.text(name).text(id).time(created).number(static_cast<std::uint64_t>(versioning));
-  write_pairs(writer, settings);
+  writer.pairs(settings);
   return writer.take();
 }
 
@@ -166,7 +146,7 @@ Result<Bucket> Bucket::decode(std::string_view bytes) {
   bucket.id = reader.text();
   bucket.created = reader.time();
   bucket.versioning = static_cast<Versioning>(reader.number());
-  bucket.settings = read_map(reader);
+  bucket.settings = reader.pairs<std::map<std::string, std::string>>();
   if (!is_good(reader)) return damaged("a bucket");
   return bucket;
 }

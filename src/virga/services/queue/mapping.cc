@@ -15,8 +15,7 @@ std::string Mapping::encode() const {
   writer.number(static_cast<std::uint64_t>(window.count())).number(reports_failures ? 1 : 0).number(max_concurrency);
   writer.time(modified).number(filters.size());
   for (const auto& filter : filters) writer.text(filter);
-  writer.number(tags.size());
-  for (const auto& [name, value] : tags) writer.text(name).text(value);
+  writer.pairs(tags);
   return writer.take();
 }
 
@@ -35,11 +34,7 @@ Result<Mapping> Mapping::decode(std::string_view bytes) {
   mapping.modified = reader.time();
   auto filters = reader.number();
   for (std::uint64_t i = 0; i < filters && reader.is_good(); ++i) mapping.filters.push_back(reader.text());
-  auto tags = reader.number();
-  for (std::uint64_t i = 0; i < tags && reader.is_good(); ++i) {
-    auto name = reader.text();
-    mapping.tags[std::move(name)] = reader.text();
-  }
+  mapping.tags = reader.pairs<decltype(mapping.tags)>();
   if (reader.format() != kFormat || !reader.is_whole()) {
     return fail(ErrorCode::DataLoss, "the record of an event source mapping is damaged");
   }

@@ -9,21 +9,6 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-void write(RecordWriter& writer, const std::map<std::string, std::string>& texts) {
-  writer.number(texts.size());
-  for (const auto& [name, value] : texts) writer.text(name).text(value);
-}
-
-std::map<std::string, std::string> read_texts(RecordReader& reader) {
-  std::map<std::string, std::string> texts;
-  auto count = reader.number();
-  for (std::uint64_t i = 0; i < count && reader.is_good(); ++i) {
-    auto name = reader.text();
-    texts[std::move(name)] = reader.text();
-  }
-  return texts;
-}
-
 std::uint64_t count_of(std::chrono::seconds time) {
   return static_cast<std::uint64_t>(time.count());
 }
@@ -41,8 +26,8 @@ std::string QueueRecord::encode() const {
   writer.number(count_of(settings.receive_wait)).number(settings.max_message).number(settings.is_fifo ? 1 : 0);
   writer.number(settings.dedup_by_content ? 1 : 0).number(settings.dedup_by_group ? 1 : 0);
   writer.text(settings.dead_letters).number(settings.max_receives);
-  write(writer, settings.texts);
-  write(writer, tags);
+  writer.pairs(settings.texts);
+  writer.pairs(tags);
   writer.time(created);
   writer.time(modified);
   return writer.take();
@@ -64,8 +49,8 @@ Result<QueueRecord> QueueRecord::decode(std::string_view bytes) {
   settings.dedup_by_group = reader.number() == 1;
   settings.dead_letters = reader.text();
   settings.max_receives = static_cast<std::uint32_t>(reader.number());
-  settings.texts = read_texts(reader);
-  record.tags = read_texts(reader);
+  settings.texts = reader.pairs<std::map<std::string, std::string>>();
+  record.tags = reader.pairs<std::map<std::string, std::string>>();
   record.created = reader.time();
   record.modified = reader.time();
   if (reader.format() != kFormat || !reader.is_whole()) {

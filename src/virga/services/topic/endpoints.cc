@@ -40,7 +40,7 @@ std::string encode(const Record& record) {
   const auto& post = record.post;
   writer.text(post.url).text(post.body).text(post.dead_letters).text(post.source);
   writer.number(record.tries).time(record.due);
-  for (const auto& [name, value] : post.fields) writer.text(name).text(value);
+  writer.pairs(post.fields);
   return writer.take();
 }
 
@@ -54,11 +54,8 @@ std::optional<Record> decode(std::string_view bytes) {
   post.source = reader.text();
   record.tries = reader.number();
   record.due = reader.time();
-  while (reader.is_good() && !reader.is_whole()) {
-    auto name = reader.text();
-    post.fields.emplace_back(std::move(name), reader.text());
-  }
-  if (reader.format() != kFormat || !reader.is_good()) return std::nullopt;
+  post.fields = reader.pairs<decltype(post.fields)>();
+  if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;
   return record;
 }
 

@@ -9,19 +9,6 @@ namespace {
 constexpr std::uint8_t kFormat = 1;
 using Texts = std::map<std::string, std::string>;
 
-void write(RecordWriter& writer, const Texts& texts) {
-  writer.number(texts.size());
-  for (const auto& [name, value] : texts) writer.text(name).text(value);
-}
-Texts read(RecordReader& reader) {
-  Texts texts;
-  for (auto count = reader.number(); count > 0 && reader.is_good(); --count) {
-    auto name = reader.text();
-    texts.emplace(std::move(name), reader.text());
-  }
-  return texts;
-}
-
 std::string attribute(const TopicAttributes& attributes, const std::string& name) {
   auto found = attributes.find(name);
   return found == attributes.end() ? std::string() : found->second;
@@ -32,8 +19,8 @@ std::string attribute(const TopicAttributes& attributes, const std::string& name
 std::string Topic::encode() const {
   RecordWriter writer(kFormat);
   writer.text(name);
-  write(writer, attributes);
-  write(writer, tags);
+  writer.pairs(attributes);
+  writer.pairs(tags);
   return writer.take();
 }
 
@@ -41,8 +28,8 @@ std::optional<Topic> Topic::decode(std::string_view bytes) {
   RecordReader reader(bytes);
   Topic topic;
   topic.name = reader.text();
-  topic.attributes = read(reader);
-  topic.tags = read(reader);
+  topic.attributes = reader.pairs<Texts>();
+  topic.tags = reader.pairs<Texts>();
   if (reader.format() != kFormat || !reader.is_whole()) return std::nullopt;
   return topic;
 }
@@ -82,7 +69,7 @@ Result<> Subscription::compile() {
 std::string Subscription::encode() const {
   RecordWriter writer(kFormat);
   writer.text(topic).text(id).text(protocol).text(endpoint);
-  write(writer, attributes);
+  writer.pairs(attributes);
   writer.number(is_confirmed ? 1 : 0).text(token);
   return writer.take();
 }
@@ -94,7 +81,7 @@ std::optional<Subscription> Subscription::decode(std::string_view bytes) {
   subscription.id = reader.text();
   subscription.protocol = reader.text();
   subscription.endpoint = reader.text();
-  subscription.attributes = read(reader);
+  subscription.attributes = reader.pairs<Texts>();
   subscription.is_confirmed = reader.number() != 0;
   subscription.token = reader.text();
   if (reader.format() != kFormat || !reader.is_whole() || !subscription.compile()) return std::nullopt;
