@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace virga {
@@ -38,6 +39,12 @@ std::string format_lambda_time(WallTime time) {
 
 std::int64_t unix_milliseconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+WallTime wall_time_at(std::uint64_t unix_milliseconds) {
+  auto last = std::chrono::duration_cast<std::chrono::milliseconds>(WallTime::max().time_since_epoch());
+  auto number = std::min(unix_milliseconds, static_cast<std::uint64_t>(last.count()));
+  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(number)));
 }
 
 }  // namespace virga

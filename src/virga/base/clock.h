@@ -23,5 +23,8 @@ std::string format_rfc3339(WallTime time);
 // 2026-11-23T16:30:56.123+0000, as AWS Lambda writes LastModified.
 std::string format_lambda_time(WallTime time);
 std::int64_t unix_milliseconds(WallTime time);
+// And back. Any number, as a damaged record may have: beyond what WallTime can hold (the year 2262) it is the last
+// time.
+WallTime wall_time_at(std::uint64_t unix_milliseconds);
 
 }  // namespace virga

@@ -31,6 +31,10 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
                          c::day(static_cast<unsigned>(number(text.substr(8, 2)))));
   int hour = number(text.substr(11, 2)), minute = number(text.substr(14, 2)), second = number(text.substr(17, 2));
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  // What nanoseconds can count, less a day for the offset.
+  constexpr auto kFirst = c::ceil<c::days>(WallTime::min()) + c::days(1);
+  constexpr auto kLast = c::floor<c::days>(WallTime::max()) - c::days(2);
+  if (c::sys_days(date) < kFirst || c::sys_days(date) > kLast) return std::nullopt;
   WallTime time = c::sys_days(date) + c::hours(hour) + c::minutes(minute) + c::seconds(second);
   text.remove_prefix(kForm.size());
   if (text.starts_with('.')) {

@@ -33,7 +33,8 @@ struct BusEvent {
 
 // 2026-11-25T17:30:00Z
 std::string format_seconds(WallTime time);
-// RFC 3339, with any offset and fraction; nothing if it is none.
+// RFC 3339, with any offset and fraction; nothing if it is none, or a year that WallTime cannot hold (before 1678,
+// after 2261).
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace virga::events

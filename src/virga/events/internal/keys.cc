@@ -73,7 +73,7 @@ std::optional<WallTime> time_in_expiry_key(std::string_view key) {
   if (key.size() != kExpiry.size() + 8 + sizeof(CallId)) return std::nullopt;
   std::uint64_t milliseconds = 0;
   for (char byte : key.substr(kExpiry.size(), 8)) milliseconds = milliseconds << 8 | static_cast<std::uint8_t>(byte);
-  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds)));
+  return wall_time_at(milliseconds);
 }
 
 std::string Waiting::encode() const {

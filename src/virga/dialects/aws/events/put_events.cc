@@ -11,8 +11,8 @@ namespace virga::dialects::aws::event_bridge {
 namespace {
 
 constexpr std::size_t kMostEntries = 10;
-constexpr std::size_t kMostBytes = 1 << 20;   // of all entries
-constexpr double kLatestTime = 253402300800;  // the year 10000
+constexpr std::size_t kMostBytes = 1 << 20;  // of all entries
+constexpr double kLatestTime = 9223286400;   // April 2262: what is a WallTime
 
 // What is wrong with one entry, in the form of its result.
 struct EntryError {
