@@ -66,6 +66,7 @@ inline constexpr Problem kDeployTooSlow{44, ErrorCode::Conflict, "the deployment
 inline constexpr Problem kPackageDamaged{45, ErrorCode::DataLoss, "a stored package is damaged"};
 inline constexpr Problem kTooManyWatches{46, ErrorCode::ResourceExhausted, "changes of files cannot be watched"};
 inline constexpr Problem kStoreKey{47, ErrorCode::DataLoss, "the store-key does not open the records"};
+inline constexpr Problem kObjectDamaged{48, ErrorCode::DataLoss, "the file of an object is damaged"};
 }  // namespace problem
 // clang-format on
 

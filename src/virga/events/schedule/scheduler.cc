@@ -258,8 +258,11 @@ void Scheduler::State::pump() {
     next_change.cancel();
     return;
   }
-  auto wait = std::clamp<std::chrono::nanoseconds>(*next - parts.loop.clock().wall(), std::chrono::nanoseconds(0),
-                                                   kLongestSleep);
+  std::chrono::nanoseconds wait = kLongestSleep;
+  // Compared in seconds first: a far year is beyond what nanoseconds can count.
+  if (*next - now() < kLongestSleep) {
+    wait = std::max<std::chrono::nanoseconds>(*next - parts.loop.clock().wall(), std::chrono::nanoseconds(0));
+  }
   next_change.start(io::Deadline::in(parts.loop, wait), [this] { pump(); });
 }
 

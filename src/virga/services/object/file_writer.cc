@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "virga/os/file.h"
+#include "virga/services/object/block_sums.h"
 
 namespace virga::services::object {
 namespace {
@@ -27,16 +28,26 @@ struct FileWriter::Work {
   }
 
   Result<> write(std::string_view bytes) {
+    compute(bytes);
+    return append(bytes);
+  }
+  void compute(std::string_view bytes) {
     md5.update(bytes);
     for (auto& one : digests) one.update(bytes);
+    sums.update(bytes);
+  }
+  Result<> append(std::string_view bytes) {
     if (!file.valid()) {
       VIRGA_TRY_ASSIGN(file, files.create_aside(id));
     }
     if (!os::write_all(file, bytes)) return fail(disk_error("write", id));
     return {};
   }
-  Result<StoredFile> finish(std::string_view last, std::uint64_t size) {
-    if (!last.empty()) VIRGA_TRY(write(last));
+  Result<StoredFile> finish(std::string& last, std::uint64_t size) {
+    compute(last);
+    // The sums go with the last bytes, in one write.
+    if (size > 0) last += sums.finish();
+    if (!last.empty()) VIRGA_TRY(append(last));
     StoredFile stored;
     stored.size = size;
     stored.md5 = md5.finish();
@@ -63,6 +74,7 @@ struct FileWriter::Work {
   os::Descriptor file;
   Digest md5;
   std::vector<Digest> digests;
+  BlockSums sums;
 };
 
 FileWriter::FileWriter(io::Loop& loop, io::Workers& workers, Files& files,

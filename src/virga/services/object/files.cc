@@ -112,7 +112,7 @@ Result<os::Descriptor> Files::open_file(std::string_view id) const {
   auto place = path(id);
   os::Descriptor file(::open(place.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.valid()) return file;
-  if (errno == ENOENT) return fail(ErrorCode::DataLoss, "the file " + place + " of an object is not there");
+  if (errno == ENOENT) return fail(ErrorCode::NotFound, "the file " + place + " of an object is not there");
   return fail(disk_error("open", place));
 }
 

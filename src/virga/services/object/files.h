@@ -33,6 +33,7 @@ class Files {
   Result<> put_in_place(const os::Descriptor& file, std::string_view id);
   // Another name for the same bytes, synced. Unavailable: there can be no more names; copy the bytes.
   Result<> link(std::string_view existing, std::string_view id);
+  // NotFound: there is no such file.
   Result<os::Descriptor> open_file(std::string_view id) const;
   Result<> remove(std::string_view id);  // no error if it is not there
   // The names in one folder, ascending.

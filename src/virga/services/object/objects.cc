@@ -311,10 +311,10 @@ io::Task<Result<std::unique_ptr<Reader>>> Objects::read(Version version, std::ui
   auto& state = *state_;
   auto hold = state.hold(version.body);
   std::vector<Piece> pieces;
-  if (version.body.kind == Body::Kind::File) pieces.push_back({version.body.id, 0, version.size});
+  if (version.body.kind == Body::Kind::File) pieces.push_back({version.body.id, 0, version.size, version.size});
   if (version.body.kind == Body::Kind::Parts) {
     VIRGA_CO_TRY_ASSIGN(auto all, co_await parts(version));
-    for (auto& part : all) pieces.push_back({std::move(part.file), 0, part.size});
+    for (auto& part : all) pieces.push_back({std::move(part.file), 0, part.size, part.size});
   }
   co_return std::make_unique<Reader>(state.services.loop, state.services.workers, state.files,
                                      slice(pieces, offset, size), std::move(hold));

@@ -1,5 +1,6 @@
 #include "virga/services/object/objects.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "virga/services/object/testing/object_world.h"
@@ -83,6 +84,44 @@ TEST_F(ObjectsTest, AReplacedObjectsFileGoesWhenNobodyReadsIt) {
   ASSERT_TRUE(world.erase("a"));
   EXPECT_EQ(world.count_files(), 0u);
   EXPECT_TRUE(world.wait(world.objects->delete_bucket("bucket")));
+}
+
+TEST_F(ObjectsTest, ReadsAnyRangeAcrossBlocks) {
+  std::string bytes;
+  while (bytes.size() < 700'000) bytes += static_cast<char>(bytes.size() * 31 + bytes.size() / 1000);
+  ASSERT_TRUE(world.put("a", bytes));
+  for (std::uint64_t offset : {0u, 1u, 16'383u, 16'384u, 262'143u, 262'144u, 300'001u, 699'999u}) {
+    for (std::uint64_t size : {1u, 16'384u, 16'385u, 262'144u, 262'145u, 700'000u}) {
+      EXPECT_TRUE(world.read(world.find("a"), offset, size) == bytes.substr(offset, size)) << offset << " " << size;
+    }
+  }
+}
+
+TEST_F(ObjectsTest, DamagedBytesAreNeverGivenOut) {
+  std::string bytes(600'000, 'x');
+  ASSERT_TRUE(world.put("a", bytes));
+  ASSERT_TRUE(world.put("b", "another"));
+  auto path = world.file_of("a");
+  auto stored = *os::read_file(path);
+  auto change = [&](std::size_t at) {
+    auto changed = stored;
+    changed[at] = static_cast<char>(changed[at] ^ 4);
+    EXPECT_TRUE(os::write_file_durably(path, changed, 0600));
+  };
+  for (std::size_t at : {0u, 16'384u, 599'999u, 600'000u, 600'147u}) {
+    change(at);
+    EXPECT_THAT(world.read("a"), ::testing::HasSubstr("VIRGA0048")) << at;
+  }
+  change(300'000);
+  EXPECT_TRUE(world.read(world.find("a"), 0, 262'144) == bytes.substr(0, 262'144));  // what is whole can be read
+  EXPECT_THAT(world.read(world.find("a"), 300'001, 1), ::testing::HasSubstr("damaged at byte 294912"));
+  for (std::size_t size : {0u, 599'999u, 600'147u}) {
+    EXPECT_TRUE(os::write_file_durably(path, stored.substr(0, size), 0600));
+    EXPECT_THAT(world.read("a"), ::testing::HasSubstr("shorter than it was")) << size;
+  }
+  std::filesystem::remove(path);
+  EXPECT_THAT(world.read("a"), ::testing::HasSubstr("is not there"));
+  EXPECT_EQ(world.read("b"), "another");
 }
 
 TEST_F(ObjectsTest, FilesWithoutARecordAreRemovedAtAStart) {

@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "virga/base/problems.h"
+#include "virga/services/object/block_sums.h"
+
 namespace virga::services::object {
 namespace {
 
@@ -22,6 +25,47 @@ Reader::Reader(io::Loop& loop, io::Workers& workers, const Files& files, std::ve
   for (const auto& piece : pieces_) size_ += piece.size;
 }
 
+// What is read at once: whole blocks around the bytes that are wanted, and their sums.
+struct Reader::Extent {
+  std::uint64_t begin = 0;  // of the first block
+  std::uint64_t size = 0;   // of the blocks
+  std::uint64_t skip = 0;   // bytes of the first block before those that are wanted
+  std::uint64_t wanted = 0;
+  std::uint64_t sums_begin = 0;
+  std::uint64_t sums_size = 0;
+};
+
+Reader::Extent Reader::next_extent() const {
+  const auto& piece = pieces_[at_];
+  auto from = piece.offset + done_;
+  Extent extent;
+  extent.begin = from / kBlock * kBlock;
+  extent.skip = from - extent.begin;
+  extent.wanted = std::min(piece.size - done_, kPiece - extent.skip);
+  auto blocks = count_blocks(extent.skip + extent.wanted);
+  extent.size = std::min(blocks * kBlock, piece.whole - extent.begin);
+  extent.sums_begin = piece.whole + extent.begin / kBlock * kSumSize;
+  extent.sums_size = blocks * kSumSize;
+  return extent;
+}
+
+Error Reader::damaged(std::string_view how) const {
+  return problem_error(problem::kObjectDamaged, "the file " + files_.path(pieces_[at_].file) + " of an object " +
+                                                    std::string(how) +
+                                                    "; restore it from a backup or put the object again");
+}
+
+Result<std::string> Reader::checked(std::string bytes, const Extent& extent, std::string_view sums) const {
+  auto bad = find_damage(bytes, sums);
+  if (bad != kAllGood) {
+    return fail(damaged("is damaged at byte " + std::to_string(extent.begin + bad * kBlock) + " or in the " +
+                        std::to_string(kBlock) + " behind it"));
+  }
+  bytes.resize(static_cast<std::size_t>(extent.skip + extent.wanted));
+  if (extent.skip > 0) bytes.erase(0, static_cast<std::size_t>(extent.skip));
+  return bytes;
+}
+
 io::Task<Result<std::string>> Reader::next() {
   while (at_ < pieces_.size() && done_ == pieces_[at_].size) {
     ++at_;
@@ -29,7 +73,8 @@ io::Task<Result<std::string>> Reader::next() {
     file_.reset();
   }
   if (at_ == pieces_.size()) co_return std::string();
-  if (auto cached = read_cached(); !cached.empty()) {
+  VIRGA_CO_TRY_ASSIGN(auto cached, read_cached());
+  if (!cached.empty()) {
     done_ += cached.size();
     co_return cached;
   }
@@ -39,7 +84,7 @@ io::Task<Result<std::string>> Reader::next() {
   co_return bytes;
 }
 
-std::string Reader::read_cached() {
+Result<std::string> Reader::read_cached() {
   const auto& piece = pieces_[at_];
   if (!file_.valid()) {
     struct open_how how{};
@@ -47,43 +92,60 @@ std::string Reader::read_cached() {
     how.resolve = RESOLVE_CACHED;
     auto path = files_.path(piece.file);
     file_ = os::Descriptor(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
-    if (!file_.valid()) return {};
+    if (!file_.valid()) return std::string();
   }
-  auto wanted = static_cast<std::size_t>(std::min(piece.size - done_, kPiece));
+  auto extent = next_extent();
+  std::string sums;
+  auto read = [this](std::string& bytes, std::uint64_t begin, std::uint64_t count) {
+    bytes.resize_and_overwrite(static_cast<std::size_t>(count), [&](char* place, std::size_t size) {
+      iovec part{place, size};
+      auto done = ::preadv2(file_.get(), &part, 1, static_cast<off_t>(begin), RWF_NOWAIT);
+      return static_cast<std::size_t>(std::max<ssize_t>(done, 0));
+    });
+    return bytes.size() == count;
+  };
   std::string bytes;
-  bytes.resize_and_overwrite(wanted, [&](char* place, std::size_t size) {
-    iovec part{place, size};
-    auto count = ::preadv2(file_.get(), &part, 1, static_cast<off_t>(piece.offset + done_), RWF_NOWAIT);
-    return static_cast<std::size_t>(std::max<ssize_t>(count, 0));
-  });
-  return bytes;
+  // The sums of a file that fits into one piece lie behind its bytes.
+  bool is_all = extent.begin == 0 && extent.size == piece.whole;
+  if (!read(bytes, extent.begin, extent.size + (is_all ? extent.sums_size : 0))) return std::string();
+  if (is_all) {
+    sums = bytes.substr(static_cast<std::size_t>(extent.size));
+    bytes.resize(static_cast<std::size_t>(extent.size));
+  } else if (!read(sums, extent.sums_begin, extent.sums_size)) {
+    return std::string();
+  }
+  return checked(std::move(bytes), extent, sums);
 }
 
 Result<std::string> Reader::read_some() {
   const auto& piece = pieces_[at_];
   if (!file_.valid()) {
-    VIRGA_TRY_ASSIGN(file_, files_.open_file(piece.file));
+    auto opened = files_.open_file(piece.file);
+    if (!opened && opened.error().code() == ErrorCode::NotFound) return fail(damaged("is not there"));
+    if (!opened) return fail(std::move(opened).error());
+    file_ = std::move(*opened);
     if (piece.size > kPiece) (void)::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   }
-  auto wanted = static_cast<std::size_t>(std::min(piece.size - done_, kPiece));
-  ssize_t count = 0;
-  int failure = 0;
+  auto extent = next_extent();
   std::string bytes;
-  bytes.resize_and_overwrite(wanted, [&](char* place, std::size_t size) {
-    do {
-      count = ::pread(file_.get(), place, size, static_cast<off_t>(piece.offset + done_));
-    } while (count < 0 && errno == EINTR);
-    failure = errno;
-    return static_cast<std::size_t>(std::max<ssize_t>(count, 0));
-  });
-  if (count < 0) {
-    errno = failure;
-    return fail(disk_error("read", piece.file));
+  std::string sums;
+  VIRGA_TRY(read_fully(bytes, extent.begin, extent.size));
+  VIRGA_TRY(read_fully(sums, extent.sums_begin, extent.sums_size));
+  return checked(std::move(bytes), extent, sums);
+}
+
+Result<> Reader::read_fully(std::string& bytes, std::uint64_t begin, std::uint64_t count) {
+  bytes.resize(static_cast<std::size_t>(count));
+  std::uint64_t done = 0;
+  while (done < count) {
+    auto read = ::pread(file_.get(), bytes.data() + done, static_cast<std::size_t>(count - done),
+                        static_cast<off_t>(begin + done));
+    if (read < 0 && errno == EINTR) continue;
+    if (read < 0) return fail(disk_error("read", pieces_[at_].file));
+    if (read == 0) return fail(damaged("is shorter than it was"));
+    done += static_cast<std::uint64_t>(read);
   }
-  if (count == 0) {
-    return fail(ErrorCode::DataLoss, "the file " + files_.path(piece.file) + " of an object is shorter than it was");
-  }
-  return bytes;
+  return {};
 }
 
 std::vector<Piece> slice(const std::vector<Piece>& pieces, std::uint64_t offset, std::uint64_t size) {
@@ -95,7 +157,7 @@ std::vector<Piece> slice(const std::vector<Piece>& pieces, std::uint64_t offset,
       continue;
     }
     auto count = std::min(piece.size - offset, size);
-    out.push_back({piece.file, piece.offset + offset, count});
+    out.push_back({piece.file, piece.offset + offset, count, piece.whole});
     size -= count;
     offset = 0;
   }

@@ -18,24 +18,31 @@ struct Piece {
   std::string file;
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
+  std::uint64_t whole = 0;  // bytes in the file, before its sums
 };
 
-// Reads pieces of files one after the other: what lies in memory at once, the rest on workers. One loop; may be
-// destroyed between two calls. `hold` keeps the files: it goes with this.
+// Reads pieces of files one after the other: what lies in memory at once, the rest on workers. Whole blocks are read
+// and compared with their sums, so that no damaged byte goes out. One loop; may be destroyed between two calls. `hold`
+// keeps the files: it goes with this.
 class Reader {
  public:
   // The first three outlive it.
   Reader(io::Loop& loop, io::Workers& workers, const Files& files, std::vector<Piece> pieces,
          std::shared_ptr<void> hold);
 
-  // Some bytes; "" at the end. DataLoss: a file is shorter than its record says, or is gone.
+  // Some bytes; "" at the end. DataLoss: a file is damaged, shorter than its record says, or gone.
   io::Task<Result<std::string>> next();
   std::uint64_t size() const { return size_; }  // bytes in all
 
  private:
   Result<std::string> read_some();
   // What can be read of the next piece without waiting for the disk; "": nothing.
-  std::string read_cached();
+  Result<std::string> read_cached();
+  Result<> read_fully(std::string& bytes, std::uint64_t begin, std::uint64_t count);
+  struct Extent;
+  Extent next_extent() const;
+  Result<std::string> checked(std::string bytes, const Extent& extent, std::string_view sums) const;
+  Error damaged(std::string_view how) const;
 
   io::Loop& loop_;
   io::Workers& workers_;

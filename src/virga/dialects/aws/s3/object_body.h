@@ -6,6 +6,7 @@
 
 #include "virga/http/message.h"
 #include "virga/services/object/reader.h"
+#include "virga/telemetry/log.h"
 
 namespace virga::dialects::aws::s3 {
 
@@ -22,7 +23,10 @@ class ObjectBody final : public http::BodySource {
       first_.reset();
       co_return first;
     }
-    co_return co_await reader_->next();
+    auto bytes = co_await reader_->next();
+    // All that the client hears of it is the end of the connection.
+    if (!bytes) log::error("an object cannot be read to its end", {{"error", bytes.error().message()}});
+    co_return bytes;
   }
 
  private:

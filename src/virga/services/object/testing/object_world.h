@@ -99,6 +99,11 @@ class ObjectWorld {
       return text + (item.is_latest ? "*" : "");
     });
   }
+  // Where the bytes of an object lie that was put at once.
+  std::string file_of(const std::string& key) {
+    auto id = find(key)->body.id;
+    return folder.path() + "/objects/" + id.substr(0, 2) + "/" + id;
+  }
   // Of objects, on the disk, once nothing is left to be done.
   std::size_t count_files() {
     workers.emplace(2);
