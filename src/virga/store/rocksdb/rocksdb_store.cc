@@ -7,6 +7,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include "virga/base/problems.h"
@@ -57,18 +58,18 @@ rocksdb::Options options(rocksdb::Env& env) {
   table.format_version = 5;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   // What opening need not do, and threads an idle daemon need not have.
-  options.avoid_flush_during_recovery = true;
   options.skip_stats_update_on_db_open = true;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
   options.info_log_level = rocksdb::WARN_LEVEL;
-  // A record cut off at the end of the log was never acknowledged and may go; damage anywhere else refuses to open,
-  // while RocksDB's default would drop everything behind it without a word.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   return options;
 }
+
+// How far the log was synced, in the store's folder; and how long a sync may be without it being written there.
+constexpr std::string_view kMark = "SYNCED";
+constexpr std::chrono::seconds kMarkPause{1};
 
 constexpr std::string_view kRestore =
     "restore the folder from a backup, or move its 'store' folder away to start empty (functions are then deployed "
@@ -79,15 +80,51 @@ std::unexpected<Error> damaged(const std::string& folder, std::string_view what)
               fmt::format("the data folder {} is damaged ({}); {}", folder, what, kRestore));
 }
 
-// RocksDB would take a folder without this file for a new one.
+// RocksDB would take a folder without this file for a new one. One that was never opened to the end has no log yet.
 bool lost_its_root(const std::string& directory) {
   std::error_code error;
   if (fs::exists(directory + "/CURRENT", error)) return false;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
     std::string name = entry.path().filename().string();
-    if (name.starts_with("MANIFEST-") || name.ends_with(".sst") || name.ends_with(".log")) return true;
+    bool is_first = name == "MANIFEST-000001";
+    if ((name.starts_with("MANIFEST-") && !is_first) || name.ends_with(".sst") || name.ends_with(".log")) return true;
   }
   return false;
+}
+
+// The manifest that counts has lost a part, which RocksDB would pass over.
+bool has_hole_in_manifest(const std::string& directory) {
+  auto current = os::read_file(directory + "/CURRENT");
+  if (!current) return false;
+  auto name = current->substr(0, current->find('\n'));
+  return name.starts_with("MANIFEST-") && find_hole(directory + "/" + name).has_value();
+}
+
+enum class Reach { All, UpToDamage, LookOnly };
+
+rocksdb::Status open_at(const std::string& directory, rocksdb::Env& env, Reach reach, RocksdbStore::Opened& opened) {
+  // A record cut off at the end of the log was never acknowledged and may go. Damage anywhere else refuses to open,
+  // while RocksDB's default would drop everything behind it without a word.
+  bool is_strict = reach == Reach::All;
+  auto how = options(env);
+  opened.check = std::make_unique<LogCheck>(directory, is_strict ? LogCheck::AtGap::Refuse : LogCheck::AtGap::EndThere);
+  how.wal_filter = opened.check.get();
+  how.wal_recovery_mode = is_strict ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
+                                    : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  rocksdb::DB* db = nullptr;
+  auto status = reach == Reach::LookOnly ? rocksdb::DB::OpenForReadOnly(how, directory, &db)
+                                         : rocksdb::DB::Open(how, directory, &db);
+  opened.db.reset(db);
+  return status;
+}
+
+// Whether nothing that was acknowledged lies behind the damage: then it is what a power loss leaves of a write that was
+// under way, and the log ends there.
+bool is_whole_up_to_damage(const std::string& directory, rocksdb::Env& env, const SyncedMark& mark) {
+  if (!mark.sequence()) return false;
+  RocksdbStore::Opened looked;
+  auto status = open_at(directory, env, Reach::LookOnly, looked);
+  return status.ok() && looked.db->GetLatestSequenceNumber() >= *mark.sequence();
 }
 
 }  // namespace
@@ -101,9 +138,14 @@ Result<std::unique_ptr<Store>> RocksdbStore::open(const std::string& data_folder
     VIRGA_TRY(os::sync_directory(data_folder));
   }
   if (lost_its_root(directory)) return damaged(data_folder, "store/CURRENT is missing");
+  if (has_hole_in_manifest(directory)) return damaged(data_folder, "a part of the manifest in store is missing");
+  VIRGA_TRY_ASSIGN(auto mark, SyncedMark::open(directory + "/" + std::string(kMark)));
 
-  rocksdb::DB* db = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(options(env), directory, &db);
+  Opened opened;
+  rocksdb::Status status = open_at(directory, env, Reach::All, opened);
+  if (status.IsCorruption() && is_whole_up_to_damage(directory, env, mark)) {
+    status = open_at(directory, env, Reach::UpToDamage, opened);
+  }
   if (!status.ok()) {
     bool missing = status.IsPathNotFound() || status.ToString().find("No such file") != std::string::npos;
     if (status.IsCorruption() || status.IsInvalidArgument() || missing) return damaged(data_folder, status.ToString());
@@ -115,14 +157,53 @@ Result<std::unique_ptr<Store>> RocksdbStore::open(const std::string& data_folder
                 fmt::format("the data folder {} cannot be opened ({}); check its disk and permissions", data_folder,
                             status.ToString()));
   }
-  return std::make_unique<RocksdbStore>(data_folder, std::move(lock), std::unique_ptr<rocksdb::DB>(db));
+  auto latest = opened.db->GetLatestSequenceNumber();
+  if (mark.sequence() && latest < *mark.sequence()) {
+    return fail(
+        problem::kDataFolderDamaged,
+        fmt::format("the data folder {} is damaged (its log ends at change {}, and {} was acknowledged); restore "
+                    "the folder from a backup, or remove {}/{} to go on without what is missing",
+                    data_folder, latest, *mark.sequence(), directory, kMark));
+  }
+  // Written before anything is acknowledged, so that from here on there is a mark.
+  VIRGA_TRY(mark.write(latest));
+  return std::make_unique<RocksdbStore>(data_folder, std::move(lock), std::move(mark), std::move(opened));
 }
 
-RocksdbStore::RocksdbStore(std::string folder, DataLock lock, std::unique_ptr<rocksdb::DB> db)
+RocksdbStore::RocksdbStore(std::string folder, DataLock lock, SyncedMark mark, Opened opened)
     : folder_(std::move(folder)),
       lock_(std::move(lock)),
-      db_(std::move(db)),
-      group_commit_([this](const std::vector<GroupCommit::Waiting*>& group) { write(group); }) {}
+      opened_(std::move(opened)),
+      db_(opened_.db.get()),
+      group_commit_([this](const std::vector<GroupCommit::Waiting*>& group) { write(group); }),
+      mark_(std::move(mark)),
+      marker_([this] { mark_on(); }) {}
+
+RocksdbStore::~RocksdbStore() {
+  {
+    std::lock_guard lock(mutex_);
+    is_ending_ = true;
+  }
+  changed_.notify_one();
+  marker_.join();
+}
+
+void RocksdbStore::mark_on() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return is_ending_ || synced_ != marked_; });
+    if (synced_ == marked_) return;
+    changed_.wait_for(lock, kMarkPause, [this] { return is_ending_; });
+    auto sequence = marked_ = synced_;
+    lock.unlock();
+    auto written = mark_.write(sequence);
+    lock.lock();
+    // Of a full disk the commits tell, and the next mark will be as good as this one.
+    if (!written && written.error().code() != ErrorCode::ResourceExhausted) {
+      mark_refused_ = refusal(written.error().message());
+    }
+  }
+}
 
 Error RocksdbStore::read_error(const rocksdb::Status& status) const {
   if (status.IsCorruption()) return damaged(folder_, status.ToString()).error();
@@ -203,6 +284,14 @@ void RocksdbStore::write(const std::vector<GroupCommit::Waiting*>& group) {
   for (GroupCommit::Waiting* waiting : written) waiting->result = result;
 }
 
+Error RocksdbStore::refusal(std::string_view why) const {
+  return problem_error(
+      problem::kDiskRefused,
+      fmt::format("the disk of the data folder {} refused a write ({}), so nothing more is acknowledged; check the "
+                  "disk and restart virga",
+                  folder_, why));
+}
+
 Result<> RocksdbStore::write_batch(rocksdb::WriteBatch& batch, Durability durability) {
   if (refused_) return fail(*refused_);
   rocksdb::Status status;
@@ -215,6 +304,15 @@ Result<> RocksdbStore::write_batch(rocksdb::WriteBatch& batch, Durability durabi
   }
   if (status.ok()) {
     disk_was_full_ = false;
+    if (durability == Durability::Eventual) return {};
+    bool is_asleep = false;
+    {
+      std::lock_guard lock(mutex_);
+      if (mark_refused_) return fail(*(refused_ = mark_refused_));
+      is_asleep = synced_ == marked_;
+      synced_ = db_->GetLatestSequenceNumber();
+    }
+    if (is_asleep) changed_.notify_one();
     return {};
   }
   if (status.IsNoSpace()) {
@@ -224,11 +322,7 @@ Result<> RocksdbStore::write_batch(rocksdb::WriteBatch& batch, Durability durabi
         fmt::format("the disk of the data folder {} is full; nothing was changed, make room on it and try again",
                     folder_));
   }
-  refused_ = problem_error(
-      problem::kDiskRefused,
-      fmt::format("the disk of the data folder {} refused a write ({}), so nothing more is acknowledged; check the "
-                  "disk and restart virga",
-                  folder_, status.ToString()));
+  refused_ = refusal(status.ToString());
   return fail(*refused_);
 }
 

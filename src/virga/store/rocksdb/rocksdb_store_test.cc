@@ -102,6 +102,22 @@ class RocksdbStore : public ::testing::Test {
                                                HasSubstr("restore the folder from a backup"), Not(HasSubstr("\n"))));
   }
 
+  void commit_ten() {
+    std::unique_ptr<Store> store = open();
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(put(*store, "key" + std::to_string(i), std::string(100, 'v')));
+  }
+  // What the store remembers of them outside of its log.
+  void forget_acknowledgements() { fs::remove(data_ + "/store/SYNCED"); }
+  std::string keep_copy() {
+    auto kept = directory_->path() + "/kept";
+    fs::copy(data_, kept, fs::copy_options::recursive);
+    return kept;
+  }
+  void restore(const std::string& kept) {
+    fs::remove_all(data_);
+    fs::copy(kept, data_, fs::copy_options::recursive);
+  }
+
   std::optional<os::TemporaryDirectory> directory_;
   std::string data_;
 };
@@ -134,13 +150,83 @@ TEST_F(RocksdbStore, FindsAFlippedBitInTheLog) {
 }
 
 TEST_F(RocksdbStore, OpensWithARecordCutOffAtTheEndOfTheLog) {
-  {
-    std::unique_ptr<Store> store = open();
-    for (int i = 0; i < 10; ++i) ASSERT_TRUE(put(*store, "key" + std::to_string(i), std::string(100, 'v')));
-  }
+  commit_ten();
+  forget_acknowledgements();  // as if the last one had been under way
   fs::path log = file("", ".log");
   fs::resize_file(log, fs::file_size(log) - 30);
   EXPECT_EQ(open()->scan({})->size(), 9u);
+}
+
+TEST_F(RocksdbStore, FindsALogWhoseEndIsCutOff) {
+  commit_ten();
+  auto kept = keep_copy();
+  auto size = fs::file_size(file("", ".log"));
+  // In the middle of a record, between two of them, and all of it.
+  for (auto left : {size - 30, size / 10 * 9, std::uintmax_t{0}}) {
+    restore(kept);
+    fs::resize_file(file("", ".log"), left);
+    expect_damaged();
+    expect_damaged();  // the second time as well
+  }
+  // Someone who wants what is left may have it.
+  forget_acknowledgements();
+  EXPECT_TRUE(open());
+}
+
+TEST_F(RocksdbStore, FindsZerosInTheLog) {
+  {
+    std::unique_ptr<Store> store = open();
+    for (int i = 0; i < 1000; ++i) ASSERT_TRUE(put(*store, "key" + std::to_string(i), std::string(100, 'v')));
+  }
+  auto kept = keep_copy();
+  for (std::size_t at : {0u, 4096u, 40'960u, 94'208u}) {
+    restore(kept);
+    fs::path log = file("", ".log");
+    auto bytes = *os::read_file(log);
+    ASSERT_GT(bytes.size(), at + 4096);
+    bytes.replace(at, 4096, std::string(4096, '\0'));
+    ASSERT_TRUE(os::write_file_durably(log, bytes, 0600));
+    Result<std::unique_ptr<Store>> store = open_rocksdb(data_);
+    ASSERT_FALSE(store) << at;
+    EXPECT_EQ(store.error().code(), ErrorCode::DataLoss) << at;
+  }
+}
+
+TEST_F(RocksdbStore, EndsTheLogAtDamageBehindAllThatWasAcknowledged) {
+  commit_ten();
+  {
+    // What was under way when the power went: written, perhaps by half, and never acknowledged.
+    std::unique_ptr<Store> store = open();
+    std::string mark = *os::read_file(data_ + "/store/SYNCED");
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(put(*store, "more" + std::to_string(i), std::string(5000, 'v')));
+    store.reset();
+    ASSERT_TRUE(os::write_file_durably(data_ + "/store/SYNCED", mark, 0600));
+  }
+  auto kept = keep_copy();
+  for (std::size_t at : {0u, 12'288u, 45'056u}) {
+    for (bool is_zero : {true, false}) {
+      restore(kept);
+      auto bytes = *os::read_file(file("", ".log"));
+      ASSERT_GT(bytes.size(), at + 4096);
+      is_zero ? bytes.replace(at, 4096, std::string(4096, '\0')) : bytes.replace(at + 100, 1, "?");
+      ASSERT_TRUE(os::write_file_durably(file("", ".log"), bytes, 0600));
+      for (int start = 0; start < 2; ++start) {
+        auto store = open();
+        ASSERT_TRUE(store) << at;
+        EXPECT_EQ(store->scan({.prefix = "key", .from = "", .limit = 100})->size(), 10u) << at;
+        ASSERT_TRUE(put(*store, "again", std::to_string(start)));
+      }
+      EXPECT_EQ(open()->get("again").value(), "1");
+    }
+  }
+}
+
+TEST_F(RocksdbStore, AFirstStartThatWasCutOffBeginsAnew) {
+  fs::create_directories(data_ + "/store");
+  std::ofstream(data_ + "/store/MANIFEST-000001") << "half of";
+  std::ofstream(data_ + "/store/000001.dbtmp") << "MANI";
+  EXPECT_TRUE(put(*open(), "a", "1"));
+  EXPECT_EQ(open()->get("a").value(), "1");
 }
 
 TEST_F(RocksdbStore, RefusesAFolderWithoutItsRoot) {
