@@ -9,6 +9,7 @@
 #include "virga/base/problems.h"
 #include "virga/catalog/catalog.h"
 #include "virga/deploy/deployer.h"
+#include "virga/deploy/tree_check.h"
 #include "virga/dialects/virga/virga_api.h"
 #include "virga/dispatch/dispatcher.h"
 #include "virga/dispatch/sandbox_instances.h"
@@ -100,6 +101,7 @@ struct Server::State {
   std::optional<deploy::Unpacker> unpacker;
   std::optional<deploy::Preparer> preparer;
   std::optional<deploy::Deployer> deployer;
+  std::optional<deploy::TreeCheck> tree_check;
   std::optional<AwsDialect> aws;
   std::optional<dialects::VirgaApi> virga;
   std::optional<gateway::Gateway> gateway;
@@ -211,6 +213,7 @@ Result<> Server::State::build() {
   unpacker.emplace(std::move(made));
   preparer.emplace(deploy::Preparer::Parts{loop, *workers, *catalog, *sandboxes, *runtimes});
   deployer.emplace(deploy::Deployer::Parts{loop, *workers, *catalog, *unpacker, *preparer});
+  tree_check.emplace(deploy::TreeCheck::Parts{loop, *workers, *catalog, *deployer});
 
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
@@ -236,7 +239,7 @@ Result<> Server::State::build() {
   stem_uses.emplace(dispatch::StemUses::Parts{loop, *catalog, *runtimes, *stems});
   http->serve(std::move(*listener));
   listener.reset();
-  preparer->refresh();
+  tree_check->begin([this] { preparer->refresh(); });
   services->serve();
   return {};
 }
@@ -313,6 +316,7 @@ io::Task<void> Server::stop() {
   co_await state_->services->end_sending();
   co_await state_->http->stop(kGrace);
   co_await state_->services->stop();
+  state_->tree_check->end();
   state_->preparer->end();
   co_await state_->stems->stop();
   co_await state_->templates->stop();
@@ -320,6 +324,7 @@ io::Task<void> Server::stop() {
   (void)ended;
   co_await state_->sandboxes->stop();
   co_await state_->names->stop();
+  co_await state_->tree_check->stop();
   co_await state_->preparer->stop();
 }
 
