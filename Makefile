@@ -29,7 +29,7 @@ crash: ## the long crash test: 1,000 kills under load; KILLS=N SEED=N to choose
 
 bench: ## measure against programs people know; OPTIONS='--rows NAME' for some
 	@tools/setup build run bench
-	@tools/build release virga virga-load virga-sandbox-run virga-keepalive
+	@tools/build release virga virga-load virga-clients virga-sandbox-run virga-keepalive
 	@python3 bench/run.py $(OPTIONS)
 
 lint: ## layers, sizes, headers, words, error pages, format, clang-tidy

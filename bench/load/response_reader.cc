@@ -37,9 +37,15 @@ void ResponseReader::reset() {
   left_ = 0;
   status_ = 0;
   chunked_ = closes_ = false;
+  body_.clear();
 }
 
 ResponseReader::Progress ResponseReader::read(std::string_view bytes) {
+  auto progress = take(bytes);
+  return bytes.empty() ? progress : Progress::Malformed;
+}
+
+ResponseReader::Progress ResponseReader::take(std::string_view& bytes) {
   while (!bytes.empty() && state_ != State::Complete && state_ != State::Malformed) {
     switch (state_) {
       case State::Head:
@@ -48,6 +54,7 @@ ResponseReader::Progress ResponseReader::read(std::string_view bytes) {
       case State::Body:
       case State::ChunkData: {
         auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+        if (keeps_bodies_) body_.append(bytes.substr(0, part));
         bytes.remove_prefix(part);
         left_ -= part;
         if (left_ == 0) state_ = state_ == State::Body ? State::Complete : State::ChunkSize;
@@ -62,8 +69,13 @@ ResponseReader::Progress ResponseReader::read(std::string_view bytes) {
         break;
     }
   }
-  // One request is under way at a time, so nothing may follow its answer.
-  if (state_ == State::Malformed || !bytes.empty()) return Progress::Malformed;
+  if (state_ == State::Malformed) return Progress::Malformed;
+  return state_ == State::Complete ? Progress::Complete : Progress::Incomplete;
+}
+
+ResponseReader::Progress ResponseReader::drop(std::uint64_t count) {
+  left_ -= std::min(count, droppable());
+  if (state_ == State::Body && left_ == 0) state_ = State::Complete;
   return state_ == State::Complete ? Progress::Complete : Progress::Incomplete;
 }
 

@@ -42,6 +42,35 @@ TEST(ResponseReader, ReadsOneByteAtATime) {
   EXPECT_EQ(reader.status(), 503U);
 }
 
+TEST(ResponseReader, LeavesWhatFollowsWhereSeveralAreUnderWay) {
+  std::string three = std::string(kChunked) + std::string(kPlain) + "HTTP/1.1 204 No Content\r\n\r\n";
+  std::string_view left = three;
+  ResponseReader reader;
+  reader.keep_bodies();
+  ASSERT_EQ(reader.take(left), Progress::Complete);
+  EXPECT_EQ(reader.body(), "helloabcdefghijklmnopqrstuvwxyz");
+  reader.reset();
+  ASSERT_EQ(reader.take(left), Progress::Complete);
+  EXPECT_EQ(reader.body(), "hello");
+  reader.reset();
+  ASSERT_EQ(reader.take(left), Progress::Complete);
+  EXPECT_EQ(reader.status(), 204U);
+  EXPECT_EQ(reader.body(), "");
+  EXPECT_TRUE(left.empty());
+}
+
+TEST(ResponseReader, IsToldOfBytesThatNobodyReads) {
+  ResponseReader reader;
+  EXPECT_EQ(reader.droppable(), 0U);
+  ASSERT_EQ(reader.read("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"), Progress::Incomplete);
+  EXPECT_EQ(reader.droppable(), 90U);
+  EXPECT_EQ(reader.drop(89), Progress::Incomplete);
+  EXPECT_EQ(reader.drop(1), Progress::Complete);
+  reader.reset();
+  ASSERT_EQ(reader.read(kChunked.substr(0, 75)), Progress::Incomplete);
+  EXPECT_EQ(reader.droppable(), 0U);
+}
+
 TEST(ResponseReader, AnswersWithoutABodyEndWithTheirHead) {
   for (std::string_view text : {"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n",
                                 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
