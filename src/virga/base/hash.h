@@ -9,10 +9,14 @@
 namespace virga {
 
 using Sha256Digest = std::array<std::uint8_t, 32>;
+using Md5Digest = std::array<std::uint8_t, 16>;
 
-// Any thread. The algorithm is fetched from OpenSSL once.
+// Any thread.
 Sha256Digest sha256(std::string_view bytes);
 Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes);
+
+// For protocols that ask for it: it protects nothing.
+Md5Digest md5(std::string_view bytes);
 
 // 20 bytes. For protocols of before: nothing new is to rest on SHA-1.
 std::string hmac_sha1(std::string_view key, std::string_view bytes);

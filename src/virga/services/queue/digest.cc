@@ -1,11 +1,7 @@
 #include "virga/services/queue/digest.h"
 
-#include <openssl/evp.h>
-
-#include <array>
-
-#include "virga/base/assert.h"
 #include "virga/base/encoding.h"
+#include "virga/base/hash.h"
 
 namespace virga::services::queue {
 namespace {
@@ -18,12 +14,7 @@ void append_sized(std::string& out, std::string_view text) {
 }  // namespace
 
 std::string md5_hex(std::string_view bytes) {
-  // Fetched once: a fetch costs more than a digest of a small message.
-  static const EVP_MD* algorithm = EVP_MD_fetch(nullptr, "MD5", nullptr);
-  VIRGA_ASSERT(algorithm != nullptr);
-  std::array<std::uint8_t, 16> digest;
-  VIRGA_ASSERT(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, algorithm, nullptr) == 1);
-  return to_hex(digest);
+  return to_hex(md5(bytes));
 }
 
 std::string md5_of(std::span<const Attribute> attributes) {
