@@ -22,6 +22,10 @@ void Batch::require(std::string_view key, std::optional<std::string_view> value)
   preconditions_.push_back({std::string(key), value ? std::optional<std::string>(std::string(*value)) : std::nullopt});
 }
 
+void Batch::add(Operation operation) {
+  operations_.push_back(std::move(operation));
+}
+
 void Batch::append(Batch other) {
   std::ranges::move(other.operations_, std::back_inserter(operations_));
   std::ranges::move(other.preconditions_, std::back_inserter(preconditions_));

@@ -15,6 +15,7 @@ constexpr std::size_t kMostBytes = 1 << 20;  // so that a small commit does not 
 // The longest beginning of the queue whose batches can be judged before any of them is written: none has a precondition
 // on what an earlier one changes.
 std::vector<GroupCommit::Waiting*> GroupCommit::take_group() const {
+  if (queue_.size() == 1) return {queue_.front()};
   std::vector<Waiting*> group;
   std::unordered_set<std::string_view> changed;
   bool range_removed = false;

@@ -1,5 +1,6 @@
 #include "virga/store/loop_store.h"
 
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -31,6 +32,7 @@ ThreadedLoopStore::ThreadedLoopStore(io::Loop& loop, Store& store, io::Workers& 
     : loop_(loop), store_(store), workers_(workers), thread_([this] { write_on(); }) {}
 
 ThreadedLoopStore::~ThreadedLoopStore() {
+  hand_over();
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -42,14 +44,21 @@ ThreadedLoopStore::~ThreadedLoopStore() {
 io::Task<Result<>> ThreadedLoopStore::commit(Batch batch) {
   VIRGA_ASSERT(batch.preconditions().empty());
   auto waiting = std::make_shared<Waiting>(std::move(batch));
+  if (gathered_.empty()) loop_.at_end_of_round([this] { hand_over(); });
+  gathered_.push_back(waiting);
+  return written(std::move(waiting));
+}
+
+void ThreadedLoopStore::hand_over() {
+  if (gathered_.empty()) return;
   bool is_first = false;
   {
     std::lock_guard lock(mutex_);
     is_first = waiting_.empty();
-    waiting_.push_back(waiting);
+    waiting_.insert(waiting_.end(), std::move_iterator(gathered_.begin()), std::move_iterator(gathered_.end()));
   }
+  gathered_.clear();
   if (is_first) changed_.notify_one();
-  return written(std::move(waiting));
 }
 
 io::Task<Result<>> ThreadedLoopStore::written(std::shared_ptr<Waiting> waiting) {

@@ -21,7 +21,7 @@ class LoopStore {
  public:
   virtual ~LoopStore() = default;
 
-  // Gives the batch to the disk at once, before the task that is answered is awaited, and in the order of the calls;
+  // Gives the batch to the disk, whether or not the task that is answered is awaited, and in the order of the calls;
   // the task ends when it is synced. Batches with preconditions are not taken: what is changed here belongs to the
   // caller.
   virtual io::Task<Result<>> commit(Batch batch) = 0;
@@ -30,7 +30,8 @@ class LoopStore {
 };
 
 // One thread commits: it makes one commit, with one sync, of all that came while it was busy with the last one, so the
-// busier the loop, the less a sync costs. Reads run on workers.
+// busier the loop, the less a sync costs. It gets what a round of the loop brought at once, at the round's end: else
+// the first commit of a round would be synced alone, and the others would wait for that. Reads run on workers.
 class ThreadedLoopStore final : public LoopStore {
  public:
   // All outlive it.
@@ -48,11 +49,13 @@ class ThreadedLoopStore final : public LoopStore {
   struct Waiting;
   class Written;
   io::Task<Result<>> written(std::shared_ptr<Waiting> waiting);
+  void hand_over();
   void write_on();
 
   io::Loop& loop_;
   Store& store_;
   io::Workers& workers_;
+  std::vector<std::shared_ptr<Waiting>> gathered_;  // in this round; the loop's
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::shared_ptr<Waiting>> waiting_;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "virga/base/result.h"
@@ -35,6 +36,9 @@ class Batch {
 
   // Adds what the other does, behind what this does.
   void append(Batch other);
+  void add(Operation operation);
+  // What it does, for somebody who makes another batch of it.
+  std::vector<Operation> take_operations() { return std::exchange(operations_, {}); }
 
   const std::vector<Operation>& operations() const { return operations_; }
   const std::vector<Precondition>& preconditions() const { return preconditions_; }

@@ -1,11 +1,13 @@
 #include "virga/store/sealed/sealed_store.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
 #include <memory>
+#include <mutex>
+#include <vector>
 
+#include "virga/base/assert.h"
+#include "virga/base/hash.h"
 #include "virga/base/problems.h"
 
 namespace virga::store {
@@ -18,11 +20,9 @@ constexpr std::size_t kTagSize = 16;
 constexpr char kSealed = '\x01';
 
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
-using Bytes = std::array<unsigned char, kKeySize>;
 
-Cipher make_cipher() {
-  return Cipher(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
-}
+enum class Direction { Open, Close };
+
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
@@ -33,98 +33,134 @@ int size_of(std::string_view text) {
   return static_cast<int>(text.size());
 }
 
-Bytes hmac(std::string_view key, std::string_view data) {
-  Bytes digest{};
-  unsigned int size = kKeySize;
-  HMAC(EVP_sha256(), key.data(), size_of(key), bytes_of(data), data.size(), digest.data(), &size);
-  return digest;
-}
+// Ciphers that have their key already: to make one and to give it the key takes longer than to seal a small record.
+// Any thread.
+class Ciphers {
+ public:
+  Ciphers(const Sha256Digest& key, Direction direction) : key_(key), direction_(direction) {}
+
+  // Given back by the destructor. One thread.
+  class [[nodiscard]] Loan {
+   public:
+    Loan(Ciphers& from, Cipher cipher) : from_(from), cipher_(std::move(cipher)) {}
+    ~Loan() { from_.give_back(std::move(cipher_)); }
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    EVP_CIPHER_CTX* get() const { return cipher_.get(); }
+
+   private:
+    Ciphers& from_;
+    Cipher cipher_;
+  };
+  Loan take() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        auto cipher = std::move(free_.back());
+        free_.pop_back();
+        return Loan(*this, std::move(cipher));
+      }
+    }
+    static const EVP_CIPHER* algorithm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+    VIRGA_ASSERT(algorithm != nullptr);
+    Cipher cipher(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+    int encrypts = direction_ == Direction::Close ? 1 : 0;
+    VIRGA_ASSERT(EVP_CipherInit_ex(cipher.get(), algorithm, nullptr, key_.data(), nullptr, encrypts) == 1);
+    return Loan(*this, std::move(cipher));
+  }
+
+ private:
+  void give_back(Cipher cipher) {
+    std::lock_guard lock(mutex_);
+    free_.push_back(std::move(cipher));
+  }
+
+  Sha256Digest key_;
+  Direction direction_;
+  std::mutex mutex_;
+  std::vector<Cipher> free_;  // as many as threads were here at once
+};
 
 class SealedStore final : public Store {
  public:
   // Two keys out of one, for two purposes.
   SealedStore(std::unique_ptr<Store> under, std::string_view key)
-      : under_(std::move(under)), cipher_key_(hmac(key, "values")), nonce_key_(hmac(key, "nonces")) {}
+      : under_(std::move(under)),
+        openers_(hmac_sha256(key, "values"), Direction::Open),
+        closers_(hmac_sha256(key, "values"), Direction::Close),
+        nonce_key_(hmac_sha256(key, "nonces")) {}
 
   Result<std::optional<std::string>> get(std::string_view key) const override {
     VIRGA_TRY_ASSIGN(auto value, under_->get(key));
     if (!value) return std::optional<std::string>();
-    VIRGA_TRY_ASSIGN(auto opened, open(key, std::move(*value)));
+    auto cipher = openers_.take();
+    VIRGA_TRY_ASSIGN(auto opened, open(cipher.get(), key, std::move(*value)));
     return std::optional<std::string>(std::move(opened));
   }
 
   Result<std::vector<Record>> scan(const Range& range) const override {
     VIRGA_TRY_ASSIGN(auto records, under_->scan(range));
+    auto cipher = openers_.take();
     for (auto& record : records) {
-      VIRGA_TRY_ASSIGN(record.value, open(record.key, std::move(record.value)));
+      VIRGA_TRY_ASSIGN(record.value, open(cipher.get(), record.key, std::move(record.value)));
     }
     return records;
   }
 
   Result<> commit(Batch batch, Durability durability) override {
     Batch sealed;
+    auto cipher = closers_.take();
     for (const auto& condition : batch.preconditions()) {
       if (!condition.value) {
         sealed.require(condition.key, std::nullopt);
         continue;
       }
-      VIRGA_TRY_ASSIGN(auto value, seal_for_comparison(condition.key, *condition.value));
+      VIRGA_TRY_ASSIGN(auto value, seal_for_comparison(cipher.get(), condition.key, *condition.value));
       sealed.require(condition.key, value);
     }
-    for (const auto& operation : batch.operations()) {
-      switch (operation.kind) {
-        case Batch::Operation::Kind::Put: {
-          VIRGA_TRY_ASSIGN(auto value, close(operation.key, operation.value));
-          sealed.put(operation.key, value);
-          break;
-        }
-        case Batch::Operation::Kind::Remove:
-          sealed.remove(operation.key);
-          break;
-        case Batch::Operation::Kind::RemoveRange:
-          sealed.remove_range(operation.key, operation.value);
-          break;
+    for (auto& operation : batch.take_operations()) {
+      if (operation.kind == Batch::Operation::Kind::Put) {
+        VIRGA_TRY_ASSIGN(operation.value, close(cipher.get(), operation.key, operation.value));
       }
+      sealed.add(std::move(operation));
     }
     return under_->commit(std::move(sealed), durability);
   }
 
  private:
   // A record from before there was a key is compared as it lies there.
-  Result<std::string> seal_for_comparison(std::string_view key, const std::string& value) const {
+  Result<std::string> seal_for_comparison(EVP_CIPHER_CTX* cipher, std::string_view key,
+                                          const std::string& value) const {
     VIRGA_TRY_ASSIGN(auto present, under_->get(key));
     if (present && *present == value) return value;
-    return close(key, value);
+    return close(cipher, key, value);
   }
 
-  std::string nonce_of(std::string_view key, std::string_view value) const {
-    std::string both = std::to_string(key.size()) + ':';
-    both.append(key).append(value);
-    std::string_view nonce_key(reinterpret_cast<const char*>(nonce_key_.data()), nonce_key_.size());
-    auto digest = hmac(nonce_key, both);
-    return {reinterpret_cast<const char*>(digest.data()), kNonceSize};
+  Sha256Digest nonce_of(std::string_view key, std::string_view value) const {
+    auto both = std::to_string(key.size());
+    both.reserve(both.size() + 1 + key.size() + value.size());
+    both.append(":").append(key).append(value);
+    return hmac_sha256(as_view(nonce_key_), both);
   }
 
-  Result<std::string> close(std::string_view key, std::string_view value) const {
-    auto nonce = nonce_of(key, value);
+  Result<std::string> close(EVP_CIPHER_CTX* cipher, std::string_view key, std::string_view value) const {
+    auto digest = nonce_of(key, value);
+    auto nonce = as_view(digest).substr(0, kNonceSize);
     std::string sealed(1 + kNonceSize + value.size() + kTagSize, '\0');
     sealed[0] = kSealed;
     sealed.replace(1, kNonceSize, nonce);
     auto* out = bytes_of(sealed) + 1 + kNonceSize;
-    auto cipher = make_cipher();
     int written = 0;
-    bool good =
-        cipher != nullptr &&
-        EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, cipher_key_.data(), bytes_of(nonce)) == 1 &&
-        EVP_EncryptUpdate(cipher.get(), nullptr, &written, bytes_of(key), size_of(key)) == 1 &&
-        EVP_EncryptUpdate(cipher.get(), out, &written, bytes_of(value), size_of(value)) == 1 &&
-        EVP_EncryptFinal_ex(cipher.get(), out + written, &written) == 1 &&
-        EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTagSize, out + value.size()) == 1;
+    bool good = EVP_EncryptInit_ex(cipher, nullptr, nullptr, nullptr, bytes_of(nonce)) == 1 &&
+                EVP_EncryptUpdate(cipher, nullptr, &written, bytes_of(key), size_of(key)) == 1 &&
+                EVP_EncryptUpdate(cipher, out, &written, bytes_of(value), size_of(value)) == 1 &&
+                EVP_EncryptFinal_ex(cipher, out + written, &written) == 1 &&
+                EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, kTagSize, out + value.size()) == 1;
     if (!good) return fail(ErrorCode::Internal, "a record could not be encrypted");
     return sealed;
   }
 
-  Result<std::string> open(std::string_view key, std::string sealed) const {
+  Result<std::string> open(EVP_CIPHER_CTX* cipher, std::string_view key, std::string sealed) const {
     if (sealed.empty() || sealed.front() != kSealed) return sealed;
     std::string_view rest = std::string_view(sealed).substr(1);
     if (rest.size() < kNonceSize + kTagSize) return damaged(key);
@@ -132,15 +168,12 @@ class SealedStore final : public Store {
     auto text = rest.substr(kNonceSize, rest.size() - kNonceSize - kTagSize);
     std::string tag(rest.substr(rest.size() - kTagSize));
     std::string value(text.size(), '\0');
-    auto cipher = make_cipher();
     int written = 0;
-    bool good =
-        cipher != nullptr &&
-        EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, cipher_key_.data(), bytes_of(nonce)) == 1 &&
-        EVP_DecryptUpdate(cipher.get(), nullptr, &written, bytes_of(key), size_of(key)) == 1 &&
-        EVP_DecryptUpdate(cipher.get(), bytes_of(value), &written, bytes_of(text), size_of(text)) == 1 &&
-        EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTagSize, bytes_of(tag)) == 1 &&
-        EVP_DecryptFinal_ex(cipher.get(), bytes_of(value) + value.size(), &written) == 1;
+    bool good = EVP_DecryptInit_ex(cipher, nullptr, nullptr, nullptr, bytes_of(nonce)) == 1 &&
+                EVP_DecryptUpdate(cipher, nullptr, &written, bytes_of(key), size_of(key)) == 1 &&
+                EVP_DecryptUpdate(cipher, bytes_of(value), &written, bytes_of(text), size_of(text)) == 1 &&
+                EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, kTagSize, bytes_of(tag)) == 1 &&
+                EVP_DecryptFinal_ex(cipher, bytes_of(value) + value.size(), &written) == 1;
     if (!good) return damaged(key);
     return value;
   }
@@ -153,8 +186,9 @@ class SealedStore final : public Store {
   }
 
   std::unique_ptr<Store> under_;
-  Bytes cipher_key_;
-  Bytes nonce_key_;
+  mutable Ciphers openers_;
+  mutable Ciphers closers_;
+  Sha256Digest nonce_key_;
 };
 
 }  // namespace
