@@ -21,13 +21,19 @@ struct Admission {
   std::optional<Response> refusal;           // sent instead of calling handle(), and the connection is closed
   enum class Body { Whole, Streamed };
   Body body = Body::Whole;  // Streamed: handle() gets it as Request::stream
+  // MayOverlap: if a client sends its next request before it has the answer to this one, both may be handled at a time.
+  // They begin in their order and are answered in it. The response has no stream, and nobody is told that the client
+  // has gone.
+  enum class Order { OneByOne, MayOverlap };
+  Order order = Order::OneByOne;
 };
 
 // Answers requests. One loop (that of the server); outlives the servers that use it.
 class Handler {
  public:
   virtual ~Handler() = default;
-  // May take as long as it likes: no timeout runs meanwhile. Requests of one connection come one after the other.
+  // May take as long as it likes: no timeout runs meanwhile. Requests of one connection come one after the other,
+  // but for those that were admitted otherwise.
   virtual io::Task<Response> handle(const Request& request) = 0;
   // `head` has no body yet.
   virtual Admission admit(const Request& head) {

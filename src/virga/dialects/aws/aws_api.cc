@@ -35,7 +35,10 @@ http::Admission AwsApi::admit(const http::Request& head) const {
   http::Admission admission;
   auto* service = service_of(head);
   admission.max_body = service == nullptr ? kUnsignedBody : service->body_limit(head);
-  if (service != nullptr) admission.body = service->body_form();
+  if (service != nullptr) {
+    admission.body = service->body_form();
+    admission.order = service->order(head);
+  }
   std::string_view text = head.field("content-length");
   std::uint64_t length = 0;
   std::from_chars(text.data(), text.data() + text.size(), length);

@@ -29,6 +29,11 @@ class Service {
   virtual std::uint64_t body_limit(const http::Request& head) const = 0;
   // Whether it gets the bodies as streams; their hashes are then its own to compare (Identity::payload).
   virtual http::Admission::Body body_form() const { return http::Admission::Body::Whole; }
+  // Whether a client need not wait for the answer to this request before its next one is looked at.
+  virtual http::Admission::Order order(const http::Request& head) const {
+    (void)head;
+    return http::Admission::Order::OneByOne;
+  }
   // Whether it answers this request, which need not name the service, although nobody signed it.
   virtual bool takes_unsigned(const http::Request& head) const {
     (void)head;

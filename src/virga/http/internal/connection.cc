@@ -46,7 +46,8 @@ Connection::Connection(io::Stream stream, std::string peer, Handler& handler, co
       counters_(counters),
       // One byte more than a header may have, so that one that is too long is noticed before the buffer is full.
       buffer_(std::max(limits.header_bytes + 1, ReadBuffer::kFirst)),
-      parser_(HeadParser::Kind::Request, Bounds{limits.request_line_bytes, limits.header_bytes, limits.fields}) {}
+      parser_(HeadParser::Kind::Request, Bounds{limits.request_line_bytes, limits.header_bytes, limits.fields}),
+      overlap_(stream_, handler, limits, date) {}
 
 void Connection::drain() {
   draining_ = true;
@@ -65,6 +66,7 @@ io::Task<void> Connection::run() {
       co_await yield;
     }
   }
+  if (!co_await overlap_.all_answered()) step = Step::Close;
   if (step == Step::Linger) co_await linger();
   stream_.close();
 }
@@ -73,6 +75,16 @@ io::Task<Connection::Step> Connection::serve_request() {
   // The common case is inside this one coroutine frame: the head and the body come with one read.
   parser_.restart();
   auto progress = buffer_.unread().empty() ? Progress::NeedMore : parser_.parse(buffer_.unread());
+  // What has come already may go beside what is being handled; nothing is waited for before that is answered.
+  while (progress == Progress::NeedMore && !overlap_.empty() && !overlap_.full()) {
+    auto count = fill(buffer_);
+    if (!count || *count == 0) {
+      if (!co_await overlap_.all_answered() || !is_nothing_yet(count)) co_return Step::Close;
+      break;
+    }
+    progress = parser_.parse(buffer_.unread());
+  }
+  if (overlap_.full() && !co_await overlap_.all_answered()) co_return Step::Close;
   if (progress == Progress::NeedMore) {
     idle_ = buffer_.unread().empty();
     auto started = stream_.loop().now();
@@ -93,11 +105,25 @@ io::Task<Connection::Step> Connection::serve_request() {
       progress = parser_.parse(buffer_.unread());
     }
   }
-  if (progress == Progress::Refused) co_return co_await refuse(parser_.refusal());
+  if (progress == Progress::Refused) {
+    if (!overlap_.empty() && !co_await overlap_.all_answered()) co_return Step::Close;
+    co_return co_await refuse(parser_.refusal());
+  }
 
   set_request();
   auto admission = handler_.admit(request_);
   const auto& head = parser_.head();
+  if (may_overlap(admission, buffer_.unread().substr(parser_.size()))) {
+    auto size = parser_.size() + static_cast<std::size_t>(head.content_length);
+    request_.body = buffer_.unread().substr(parser_.size(), static_cast<std::size_t>(head.content_length));
+    ++served_;
+    ++counters_.requests;
+    overlap_.add(request_, buffer_.unread().substr(0, size));
+    in_use_ = size;
+    forget_request();
+    co_return Step::Go;
+  }
+  if (!overlap_.empty() && !co_await overlap_.all_answered()) co_return Step::Close;
   if (admission.refusal) {
     ++counters_.refused;
     Answer answer{std::move(*admission.refusal)};
@@ -130,6 +156,16 @@ io::Task<Connection::Step> Connection::serve_request() {
   auto step = begin_response(answer) ? end_of(answer) : co_await finish_response(answer);
   forget_request();
   co_return step;
+}
+
+// Only where it is worth a copy of the request: with another one under way, or behind it.
+bool Connection::may_overlap(const Admission& admission, std::string_view in_buffer) const {
+  const auto& head = parser_.head();
+  if (admission.order != Admission::Order::MayOverlap || admission.refusal || draining_) return false;
+  if (head.framing == Framing::Chunked || head.content_length > in_buffer.size()) return false;
+  if (head.content_length > admission.max_body || !head.keep_alive || head.minor_version == 0) return false;
+  if (head.method == "HEAD" || served_ + 1 >= limits_.requests_per_connection) return false;
+  return !overlap_.empty() || in_buffer.size() > head.content_length;
 }
 
 io::Task<Connection::Step> Connection::serve_streamed(std::uint64_t max_body, std::string_view in_buffer) {

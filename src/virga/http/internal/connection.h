@@ -7,13 +7,15 @@
 #include "virga/http/internal/chunked.h"
 #include "virga/http/internal/date.h"
 #include "virga/http/internal/head_parser.h"
+#include "virga/http/internal/overlap.h"
 #include "virga/http/internal/read_buffer.h"
 #include "virga/http/server.h"
 
 namespace virga::http::internal {
 
-// The server's side of one connection: reads requests, calls the handler, writes responses, one after the other. One
-// loop; what it is given outlives it; `run` has ended before it is destroyed.
+// The server's side of one connection: reads requests, calls the handler, writes responses, one after the other, or
+// beside each other where the handler says that this may be. One loop; what it is given outlives it; `run` has ended
+// before it is destroyed.
 class Connection {
  public:
   Connection(io::Stream stream, std::string peer, Handler& handler, const Limits& limits, DateLine& date,
@@ -31,6 +33,7 @@ class Connection {
   enum class Step { Go, Close, Linger };
 
   io::Task<Step> serve_request();
+  bool may_overlap(const Admission& admission, std::string_view in_buffer) const;
   io::Task<Step> read_length(std::uint64_t size, std::string_view in_buffer);
   io::Task<Step> serve_streamed(std::uint64_t max_body, std::string_view in_buffer);
   io::Task<Step> read_chunked(std::uint64_t max_body, std::string_view in_buffer);
@@ -72,6 +75,7 @@ class Connection {
   std::string body_;                         // of a request that was not wholly in the buffer
   std::size_t in_use_ = 0;                   // bytes at the begin of the buffer that belong to the request
   std::unique_ptr<ReadBuffer> next_buffer_;  // what followed a chunked body; the request's views hold the first one
+  Overlap overlap_;
   std::string out_;
   SteadyTime body_started_;
   std::uint64_t served_ = 0;

@@ -1,23 +1,13 @@
 #include <algorithm>
-#include <charconv>
 
 #include "virga/http/internal/connection.h"
+#include "virga/http/internal/response_head.h"
 
 namespace virga::http::internal {
 namespace {
 
 constexpr std::size_t kCopiedBody = 4096;  // a smaller body is cheaper to copy behind the head than to name apart
 constexpr std::size_t kKeptOut = 16 << 10;
-
-bool may_have_body(int status) {
-  return status >= 200 && status != 204 && status != 304;
-}
-
-void append_number(std::string& out, std::uint64_t number, int base = 10) {
-  char digits[24];
-  auto end = std::to_chars(digits, digits + sizeof(digits), number, base).ptr;
-  out.append(digits, end);
-}
 
 }  // namespace
 
@@ -30,15 +20,7 @@ Connection::Step Connection::end_of(const Answer& answer) const {
 void Connection::write_head(const Answer& answer, bool has_length, std::uint64_t length) {
   out_.clear();
   if (out_.capacity() > kKeptOut) out_.shrink_to_fit();
-  if (answer.response.status == 200) {
-    out_ = "HTTP/1.1 200 OK\r\n";
-  } else {
-    out_ = "HTTP/1.1 ";
-    append_number(out_, static_cast<std::uint64_t>(answer.response.status));
-    out_.append(" ").append(reason_phrase(answer.response.status)).append("\r\n");
-  }
-  out_ += date_.text();
-  out_ += answer.response.fields;
+  append_head(out_, answer.response, date_);
   if (has_length) {
     out_ += "Content-Length: ";
     append_number(out_, length);

@@ -62,6 +62,8 @@ class LambdaApi final : public Service {
   http::Response refuse(const http::Request& request, const Refusal& refusal,
                         const std::string& request_id) const override;
   std::uint64_t body_limit(const http::Request& head) const override;
+  // Events are accepted in the order in which they begin, so a client that sends many on one connection shares syncs.
+  http::Admission::Order order(const http::Request& head) const override;
 
  private:
   const lambda::Operation* find(const http::Request& request, http::RouteMatch& match) const;
