@@ -53,6 +53,7 @@ struct Dispatcher::State {
   Freezer freezer;
   io::TaskGroup lives;  // of instances
   bool is_stopping = false;
+  std::optional<SteadyTime> last_waited_for;
   std::shared_ptr<int> alive = std::make_shared<int>(0);  // for work that is posted, which may come after the end
   io::Timer care;
   catalog::Watch watch;
@@ -245,6 +246,10 @@ Dispatcher::Dispatcher(Parts parts, Options options) : state_(std::make_unique<S
 
 Dispatcher::~Dispatcher() = default;
 
+std::optional<SteadyTime> Dispatcher::last_waited_for() const {
+  return state_->last_waited_for;
+}
+
 io::Task<Result<model::Outcome>> Dispatcher::invoke(catalog::Resolved target, model::Invocation invocation) {
   return run(std::move(target), std::move(invocation), Fallback::Allowed);
 }
@@ -266,6 +271,7 @@ io::Task<Result<model::Outcome>> Dispatcher::run(catalog::Resolved target, model
     co_return fail(std::move(rated).error());
   }
   auto now = state.parts.loop.now();
+  if (!is_event) state.last_waited_for = now;
   double threshold = guard.limits().breaker;
   auto verdict = threshold > 0 ? guard.breaker.ask(now) : Breaker::Verdict::Run;
   if (verdict == Breaker::Verdict::Refuse) {
@@ -286,6 +292,7 @@ io::Task<Result<model::Outcome>> Dispatcher::run(catalog::Resolved target, model
   pool->submit(call);
   auto done = co_await call.done.wait();
   (void)done;
+  if (!is_event) state.last_waited_for = state.parts.loop.now();
   if (!call.refusal) admitted.run_time.add(call.outcome.phases.run);
   if (threshold > 0) {
     auto ended = call.refusal                               ? Breaker::Ended::NotRun

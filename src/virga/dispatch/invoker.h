@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "virga/base/clock.h"
 #include "virga/base/result.h"
 #include "virga/catalog/entries.h"
 #include "virga/io/task.h"
@@ -43,6 +45,9 @@ class Invoker {
   // none could be started within ten seconds. At once where `used` has no instances: nobody would notice.
   virtual io::Task<void> warm(catalog::VersionPointer version, catalog::VersionPointer used) = 0;
 
+  // When a call that somebody waits for (no event) last began or ended: work that can wait leaves those the room.
+  // nullopt: never.
+  virtual std::optional<SteadyTime> last_waited_for() const { return std::nullopt; }
   virtual InstanceCounts instances() const = 0;
   virtual ProvisionedCounts provisioned(const model::Version& version) const = 0;
 };

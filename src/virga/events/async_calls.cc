@@ -57,11 +57,20 @@ void AsyncCalls::serve() {
   state_->is_serving = true;
   state_->tasks.add(state_->load());
   state_->tasks.add(state_->forget_old());
+  auto* state = state_.get();
+  state->changes = state->parts.catalog.watch([state](const catalog::Change& change) {
+    // Called on the thread of the mutation.
+    state->parts.loop.post([state, name = change.name] {
+      state->lanes.end_rests(name.text());
+      state->pump();
+    });
+  });
   state_->pump();
 }
 
 void AsyncCalls::close() {
   state_->is_serving = false;
+  state_->changes = catalog::Watch();
   state_->stop_asked.set();
   state_->next_change.cancel();
   state_->cleaning.cancel();

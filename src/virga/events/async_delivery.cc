@@ -14,6 +14,13 @@ using std::chrono::microseconds;
 
 constexpr std::chrono::seconds kCommitRest{1};  // after a commit that failed, before the next try
 
+// A drain goes at full speed where nobody waits for an answer. Beside those who do it leaves them the loop after each
+// few calls, and has so few under way that what ends at once is soon done with.
+constexpr std::chrono::milliseconds kWaitedFor{200};  // since the last call that somebody waited for
+constexpr std::uint32_t kBesideOthers = 8;            // calls at a time
+constexpr std::size_t kStartsBesideOthers = 2;        // of a round
+constexpr std::size_t kStarts = 64;                   // of a round, else
+
 }  // namespace
 
 // One call on its way through one attempt.
@@ -35,10 +42,31 @@ void AsyncCalls::State::pump_soon() {
   });
 }
 
+std::size_t AsyncCalls::State::starts_of_a_round() {
+  auto last = parts.invoker.last_waited_for();
+  bool others_wait = last && parts.loop.now() - *last < kWaitedFor;
+  lanes.bound(others_wait ? kBesideOthers : UINT32_MAX);
+  return others_wait ? kStartsBesideOthers : kStarts;
+}
+
 void AsyncCalls::State::pump() {
   if (!is_serving) return;
   auto now = parts.loop.now();
-  while (auto ticket = lanes.next(now)) tasks.add(deliver(std::move(*ticket)));
+  for (auto left = starts_of_a_round();; --left) {
+    if (left == 0) {
+      // The rest has its turn after what else has come.
+      if (!std::exchange(pump_is_posted, true)) {
+        parts.loop.post([this] {
+          pump_is_posted = false;
+          pump();
+        });
+      }
+      break;
+    }
+    auto ticket = lanes.next(now);
+    if (!ticket) break;
+    tasks.add(deliver(std::move(*ticket)));
+  }
   auto change = lanes.next_change();
   if (change == SteadyTime::max()) {
     next_change.cancel();

@@ -27,10 +27,12 @@ struct AsyncCalls::State {
   internal::Lanes lanes;
   io::TaskGroup tasks;
   io::Timer next_change;
+  catalog::Watch changes;  // of functions, for lanes that rest
   io::Timer cleaning;
   io::Event stop_asked;
   bool is_serving = false;
   bool pump_is_due = false;
+  bool pump_is_posted = false;
   std::uint64_t cached = 0;                                                     // bytes of payloads in the lanes
   std::map<internal::CallId, WallTime> running;                                 // since when
   std::map<internal::CallId, std::vector<std::shared_ptr<io::Event>>> awaited;  // whose end somebody waits for
@@ -50,6 +52,7 @@ struct AsyncCalls::State {
   struct Run;
   void pump();
   void pump_soon();
+  std::size_t starts_of_a_round();
   io::Task<void> deliver(internal::Lanes::Ticket ticket);
   io::Task<Result<>> prepare(Run& run);
   io::Task<bool> attempt(Run& run);

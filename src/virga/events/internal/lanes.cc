@@ -20,7 +20,7 @@ struct Lanes::Lane {
   bool may_run() const { return !ready.empty() && !resting && running < static_cast<std::uint32_t>(window); }
 };
 
-Lanes::Lanes(Options options) : options_(options) {}
+Lanes::Lanes(Options options) : options_(options), most_(options.most_at_once) {}
 Lanes::~Lanes() = default;
 
 const std::string& Lanes::name(const Lane& lane) {
@@ -78,9 +78,28 @@ void Lanes::wake(SteadyTime now) {
   }
 }
 
+void Lanes::bound(std::uint32_t most) {
+  most_ = std::min(most, options_.most_at_once);
+}
+
+void Lanes::end_rests(std::string_view function) {
+  for (auto at = resting_.begin(); at != resting_.end();) {
+    auto& lane = *at->second;
+    bool is_its = lane.name.starts_with(function) && lane.name.substr(function.size()).starts_with(':');
+    if (!is_its) {
+      ++at;
+      continue;
+    }
+    at = resting_.erase(at);
+    lane.resting.reset();
+    lane.rest = {};
+    line_up(lane);
+  }
+}
+
 std::optional<Lanes::Ticket> Lanes::next(SteadyTime now) {
   wake(now);
-  if (turns_.empty() || running_ >= options_.most_at_once) return std::nullopt;
+  if (turns_.empty() || running_ >= most_) return std::nullopt;
   auto& lane = *turns_.front();
   Ticket ticket{&lane, std::move(lane.ready.front())};
   lane.ready.pop_front();

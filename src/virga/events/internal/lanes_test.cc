@@ -50,6 +50,28 @@ TEST_F(LanesTest, HasNothingWhereNothingWaits) {
   EXPECT_EQ(lanes.waiting(), 0u);
 }
 
+TEST_F(LanesTest, KeepWithinABoundThatIsSetForAWhile) {
+  for (std::uint8_t i = 1; i <= 3; ++i) add("a:", i);
+  for (std::uint8_t i = 11; i <= 13; ++i) add("b:", i);
+  lanes.bound(1);
+  EXPECT_THAT(take_all(), ElementsAre(1));
+  lanes.bound(3);
+  EXPECT_THAT(take_all(), ElementsAre(11, 2));
+  lanes.bound(UINT32_MAX);
+  EXPECT_THAT(take_all(), ElementsAre(12)) << "each lane has two";
+}
+
+TEST_F(LanesTest, ARestEndsWhenTheFunctionIsAnotherOne) {
+  add("a:", 1);
+  add("a:live", 2);
+  add("ab:", 3);
+  for (int i = 0; i < 3; ++i) lanes.refuse(take(), now);
+  EXPECT_FALSE(lanes.next(now));
+  lanes.end_rests("a");
+  EXPECT_THAT(take_all(), ElementsAre(1, 2));
+  EXPECT_EQ(lanes.next_change(), now + seconds(1)) << "the third one's function is another";
+}
+
 TEST_F(LanesTest, LanesTakeTurnsAndKeepTheirOrder) {
   for (std::uint8_t i = 1; i <= 4; ++i) add("a:", i);
   add("b:", 11);
