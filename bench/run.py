@@ -33,6 +33,7 @@ def parse_arguments():
     parser.add_argument("--idle", type=_at_least_one, default=10, help="seconds of idleness before memory is read (default 10)")
     parser.add_argument("--registered", type=_at_least_one, default=10000, help="functions of the row registered (default 10000)")
     parser.add_argument("--at-once", type=_at_least_one, default=1000, help="first calls of a burst (default 1000)")
+    parser.add_argument("--queued", type=_at_least_one, default=1_000_000, help="events of the row queued_million (default 1000000)")
     parser.add_argument("--full-peak", action="store_true", help="a million calls in a minute instead of ten seconds of that rate")
     parser.add_argument("--virga", type=Path, default=REPOSITORY / "build/virga", help="the binary under test")
     parser.add_argument("--json", type=Path, default=REPOSITORY / "build/bench.json", help="where the figures go")
@@ -91,9 +92,10 @@ def main():
         registered=arguments.registered,
         at_once=arguments.at_once,
         full_peak=arguments.full_peak,
+        queued=arguments.queued,
     )
     machine = describe_machine(bench)
-    options = {name: getattr(bench, name) for name in ("rounds", "seconds", "functions", "registered", "at_once", "full_peak")}
+    options = {name: getattr(bench, name) for name in ("rounds", "seconds", "functions", "registered", "at_once", "full_peak", "queued")}
     options["cold"] = bench.cold_starts
     print(report.machine_line(machine))
     if bench.server_cores == bench.load_cores:

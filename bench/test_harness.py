@@ -1,6 +1,7 @@
 """Tests of what the figures hang on: signing, goals, ratios, reading /proc, ending processes."""
 
 import datetime
+import json
 import os
 import subprocess
 import sys
@@ -15,14 +16,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.errors import BenchError  # noqa: E402
 from harness.cgroups import parse_cgroup  # noqa: E402
+from harness.clients import NOBODY, Driven, run_clients  # noqa: E402
 from harness.functions import EXECUTABLE, make_zip  # noqa: E402
 from harness.http import Response  # noqa: E402
 from harness.load import Throughput, open_loop_program  # noqa: E402
 from harness.outcome import AllOf, Goal, Outcome, summary  # noqa: E402
-from harness.processes import cpu_used, process_tree, plain_environment, read_stat, run_checked, start_server  # noqa: E402
+from harness.processes import cpu_used, process_tree, plain_environment, read_stat, run_checked, run_time, start_server  # noqa: E402
 from harness.sigv4 import sign  # noqa: E402
 from harness.virga import Function, read_phases, read_start_kind  # noqa: E402
 from rows import ROWS  # noqa: E402
+from rows.queues import compare_rates  # noqa: E402
 from rows.throughput import _compare  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -43,6 +46,24 @@ class Signing(unittest.TestCase):
         )
         self.assertIn("Signature=90f754d341efb74e1441f45a93cf67235f81601099841bb77130388cdb44b910", headers["authorization"])
         self.assertIn("Credential=virga/20250102/us-east-1/lambda/aws4_request", headers["authorization"])
+
+
+    def test_covers_the_fields_that_are_given(self):
+        # As botocore's SigV4Auth signs it, with the body's hash as one more field.
+        headers = sign(
+            "POST",
+            "127.0.0.1:4600",
+            "/",
+            b"{}",
+            key_id="virga",
+            secret="virga",
+            service="sqs",
+            now=datetime.datetime(2025, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc),
+            extra={"x-amz-target": "AmazonSQS.CreateQueue"},
+        )
+        self.assertEqual(headers["x-amz-target"], "AmazonSQS.CreateQueue")
+        self.assertIn("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-target", headers["authorization"])
+        self.assertIn("Signature=de090cc4be11180405e8e61bbb106b4862f1eab7056aab44c0576f2af8c37d8e", headers["authorization"])
 
 
 class Phases(unittest.TestCase):
@@ -150,6 +171,55 @@ class Comparison(unittest.TestCase):
 
     def test_cpu_counts_new_processes_in_full_and_ended_ones_not(self):
         self.assertEqual(cpu_used({("a", 1): 5.0, ("gone", 1): 9.0}, {("a", 1): 6.0, ("new", 1): 2.0}), 3.0)
+
+
+class Rates(unittest.TestCase):
+    def driven(self, rate):
+        return Driven(rate, 10.0, 1.0, 1000, 1.0, 2.0, 5.0)
+
+    def test_of_each_round_make_the_ratio(self):
+        rounds = [{"peer": self.driven(100), "virga": self.driven(rate)} for rate in (200, 300, 900)]
+        outcome = compare_rates(Outcome(unit="messages/s"), rounds)
+        self.assertEqual((outcome.peer, outcome.virga, outcome.ratio), (100, 300, 3.0))
+        self.assertEqual(outcome.details["virga"]["p99_ms"], 2.0)
+
+    def test_of_one_side_alone_have_no_ratio(self):
+        outcome = compare_rates(Outcome(unit="messages/s"), [{"virga": self.driven(200)}])
+        self.assertEqual((outcome.peer, outcome.virga, outcome.ratio), (None, 200, None))
+
+
+class Clients(unittest.TestCase):
+    """Against a program that prints what virga-clients would."""
+
+    def run_with(self, found):
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "bench/clients/virga-clients"
+            program.parent.mkdir(parents=True)
+            program.write_text(f"#!/bin/sh\ncat <<'E'\n{json.dumps(found)}\nE\n")
+            program.chmod(0o755)
+            bench = SimpleNamespace(virga=Path(folder) / "virga", repository=Path(folder), load_cores=os.sched_getaffinity(0))
+            server = mock.Mock(cpu_seconds=mock.Mock(side_effect=[{("a", 1): 1.0}, {("a", 1): 3.0}]))
+            return run_clients(bench, server, ["repeat", "http://127.0.0.1:1/"], NOBODY, connections=1, seconds=4)
+
+    FOUND = {"requests": 30, "failed": 0, "broken": 0, "done": 10, "seconds": 4.0, "rate": 2.5, "statuses": {"200": 30},
+             "latency_ms": {"p50": 1, "p99": 2}, "cpu_us_per_request": 3}
+
+    def test_cost_is_counted_for_what_was_done(self):
+        driven = self.run_with(self.FOUND)
+        self.assertEqual((driven.done_per_second, driven.cpu_us, driven.server_busy), (2.5, 200_000, 0.5))
+
+    def test_a_run_with_failures_has_no_rate(self):
+        with self.assertRaisesRegex(BenchError, "1 of 30 answers"):
+            self.run_with(self.FOUND | {"failed": 1})
+        with self.assertRaisesRegex(BenchError, "answers"):
+            self.run_with(self.FOUND | {"done": 0})
+
+    def test_run_time_is_finer_than_ticks(self):
+        begin = run_time(os.getpid())
+        while run_time(os.getpid()) == begin:
+            pass
+        self.assertLess(run_time(os.getpid()) - begin, 1_000_000_000)
+        self.assertEqual(run_time(0), 0)
 
 
 class Archives(unittest.TestCase):

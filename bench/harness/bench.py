@@ -27,6 +27,7 @@ class Bench:
     registered: int  # how many the "registered" row has
     at_once: int  # first calls of a burst
     full_peak: bool  # a million calls in a minute instead of the same rate for a short while
+    queued: int = 1_000_000  # events that wait in the row of that name
     server_cores: set = field(default_factory=set)
     load_cores: set = field(default_factory=set)
     _compiled: dict = field(default_factory=dict)

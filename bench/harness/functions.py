@@ -42,6 +42,11 @@ def python(bench, salt="", environment=None):
     return Function("python3.11", "app.handler", make_zip({"app.py": (code, PLAIN)}), environment or {})
 
 
+def clock(bench):
+    """Answers when it began, in nanoseconds since 1970."""
+    return Function("python3.11", "app.handler", make_zip({"app.py": (_source(bench, "clock.py"), PLAIN)}))
+
+
 def java(bench, salt=""):
     libraries = sorted((bench.repository / "runtimes/java/lib").glob("aws-lambda-java-core-*.jar"))
     if not libraries:

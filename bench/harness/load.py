@@ -88,20 +88,28 @@ def run_spawns(bench, command, count, directory=None):
     return [first for first, _ in pairs], [end for _, end in pairs]
 
 
+def built_program(bench, name, folder):
+    """A program of this tree that `make bench` builds beside the binary under test."""
+    for build in (bench.virga.resolve().parent, bench.repository / "build/release"):
+        if os.access(build / folder / name, os.X_OK):
+            return build / folder / name
+    raise BenchError(f"{name} is not built (tools/build release {name})")
+
+
 def open_loop_program(bench):
-    for folder in (bench.virga.resolve().parent, bench.repository / "build/release"):
-        if os.access(folder / "bench/load/virga-load", os.X_OK):
-            return folder / "bench/load/virga-load"
-    raise BenchError("virga-load is not built (tools/build release virga-load)")
+    return built_program(bench, "virga-load", "bench/load")
+
+
+def run_json(command, **options):
+    """Runs a load generator on the load cores; returns the JSON that it prints."""
+    return json.loads(run_checked(command, **options))
 
 
 def _virga_load(bench, server, arguments, timeout):
     server.require_alive()
     server.raise_priority()
-    output = run_checked(
-        [open_loop_program(bench), *arguments, "--json"], timeout=timeout, what="virga-load", cores=bench.load_cores
-    )
-    return json.loads(output)
+    command = [open_loop_program(bench), *arguments, "--json"]
+    return run_json(command, timeout=timeout, what="virga-load", cores=bench.load_cores)
 
 
 def run_open_loop(bench, target, *, rate, seconds, connections, ramp=1):

@@ -135,6 +135,12 @@ def nginx(bench):
 
 
 @contextlib.contextmanager
+def nginx_of_folder(bench, folder):
+    with _nginx(bench, "nginx", f"root {folder}; sendfile on; tcp_nopush on;") as target:
+        yield target
+
+
+@contextlib.contextmanager
 def nginx_to_node(bench):
     with node(bench) as backend:
         upstream = f"upstream node {{ server 127.0.0.1:{backend.port}; keepalive 64; keepalive_requests 1000000000; }}"

@@ -15,12 +15,12 @@ def _hmac(key, text):
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def sign(method, host, path, body, *, key_id, secret, service, now=None):
-    """Returns the headers to send; `path` is sent as it is given."""
+def sign(method, host, path, body, *, key_id, secret, service, now=None, extra=None):
+    """Returns the headers to send, `extra` (lower-case names) among them; `path` is sent as it is given."""
     moment = (now or datetime.datetime.now(datetime.timezone.utc)).strftime("%Y%m%dT%H%M%SZ")
     day = moment[:8]
     body_hash = hashlib.sha256(body).hexdigest()
-    headers = {"host": host, "x-amz-content-sha256": body_hash, "x-amz-date": moment}
+    headers = {"host": host, "x-amz-content-sha256": body_hash, "x-amz-date": moment, **(extra or {})}
     names = ";".join(sorted(headers))
     canonical = "\n".join(
         [

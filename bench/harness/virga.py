@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from harness.errors import BenchError
-from harness.http import Connection, free_port, wait_until_ready
+from harness.http import Connection, free_port, request, wait_until_ready
 from harness.peers import Target
 from harness.processes import Server, start_server
 from harness.sigv4 import sign
@@ -37,9 +37,25 @@ class Daemon:
             return api.call(method, path, body, expected)
 
     def open_api(self):
+        return _Api(self.port, *self.key())
+
+    def key(self):
+        """The root key: (id, secret)."""
         with open(os.path.join(self.data, "root-key.json"), encoding="utf-8") as file:
             key = json.load(file)
-        return _Api(self.port, key["access_key_id"], key["secret_access_key"])
+        return key["access_key_id"], key["secret_access_key"]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+    def ask(self, service, method, path, body=b"", extra=None):
+        """One signed request to any service; returns its `Response`, whatever its status."""
+        key_id, secret = self.key()
+        host = f"127.0.0.1:{self.port}"
+        headers = sign(method, host, path, body, key_id=key_id, secret=secret, service=service, extra=extra)
+        del headers["host"]
+        return request("127.0.0.1", self.port, method, path, body, headers)
 
     def deploy(self, name, function, api=None):
         """Creates the function with a public URL and waits until it may be called; runs nothing."""

@@ -3,7 +3,7 @@
 A row is a name, what it shows, a goal or None, and a function from `Bench` to `Outcome`.
 """
 
-from rows import burst, cold, forks, instances, keepalive, latency, memory, peak, ready, registered, sandbox, throughput
+from rows import accepts, burst, cold, forks, instances, keepalive, latency, memory, objects, peak, queued, queues, ready, registered, sandbox, throughput
 
 ROWS = [
     throughput.WARM_NODE,
@@ -25,6 +25,14 @@ ROWS = [
     burst.MANY,
     peak.HELLO,
     peak.WORK,
+    accepts.ACCEPT,
+    accepts.START,
+    queues.MESSAGES,
+    queues.BATCHES,
+    queues.MOTO,
+    objects.GET,
+    objects.PUT,
+    queued.MILLION,
     sandbox.RUNC,
     instances.NATIVE,
     instances.PYTHON,
