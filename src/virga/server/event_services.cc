@@ -6,7 +6,7 @@ namespace virga::server {
 namespace {
 
 // Threads that wait for the disk for objects: the more of them sync at once, the less a sync costs.
-constexpr unsigned kObjectWorkers = 8;
+constexpr unsigned kObjectWorkers = 24;
 
 }  // namespace
 

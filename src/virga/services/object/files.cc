@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <mutex>
+#include <unordered_map>
 
 #include "virga/base/encoding.h"
 #include "virga/base/problems.h"
@@ -39,8 +43,34 @@ Error disk_error(std::string_view operation, std::string_view subject) {
   return problem_error(problem::kDiskFull, error.message() + "; make room on it and try again");
 }
 
+struct Files::OpenFiles {
+  static constexpr std::size_t kMost = 64;
+
+  std::mutex mutex;
+  std::unordered_map<std::string, std::shared_ptr<const os::Descriptor>> files;
+
+  std::shared_ptr<const os::Descriptor> find(const std::string& id) {
+    std::lock_guard lock(mutex);
+    auto found = files.find(id);
+    return found == files.end() ? nullptr : found->second;
+  }
+  void keep(const std::string& id, std::shared_ptr<const os::Descriptor> file) {
+    std::lock_guard lock(mutex);
+    // What is read often is there again at once.
+    if (files.size() >= kMost) files.clear();
+    files.insert_or_assign(id, std::move(file));
+  }
+  void forget(const std::string& id) {
+    std::lock_guard lock(mutex);
+    files.erase(id);
+  }
+};
+
 Files::Files(std::string directory, Random& random)
-    : directory_(std::move(directory)), random_(&random), run_(random_digits(random, kRunDigits)) {}
+    : directory_(std::move(directory)),
+      random_(&random),
+      open_(std::make_shared<OpenFiles>()),
+      run_(random_digits(random, kRunDigits)) {}
 
 Result<Files> Files::open(std::string directory, Random& random) {
   VIRGA_TRY(os::make_directories(directory, 0700));
@@ -116,11 +146,27 @@ Result<os::Descriptor> Files::open_file(std::string_view id) const {
   return fail(disk_error("open", place));
 }
 
+std::shared_ptr<const os::Descriptor> Files::open_now(std::string_view id) const {
+  std::string name(id);
+  if (auto known = open_->find(name)) return known;
+  struct open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC;
+  how.resolve = RESOLVE_CACHED;
+  auto place = path(id);
+  os::Descriptor file(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, place.c_str(), &how, sizeof(how))));
+  if (!file.valid()) return nullptr;
+  auto shared = std::make_shared<const os::Descriptor>(std::move(file));
+  open_->keep(name, shared);
+  return shared;
+}
+
 Result<> Files::remove(std::string_view id) {
   auto place = path(id);
   // Not synced: a name that comes back is rubbish, which the next start removes.
-  if (::unlink(place.c_str()) != 0 && errno != ENOENT) return fail(disk_error("remove", place));
-  return {};
+  bool is_gone = ::unlink(place.c_str()) == 0 || errno == ENOENT;
+  auto failure = is_gone ? Result<>() : fail(disk_error("remove", place));
+  open_->forget(std::string(id));  // its space is not free before
+  return failure;
 }
 
 Result<std::vector<std::string>> Files::list(unsigned folder) const {

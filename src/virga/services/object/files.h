@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,7 @@ namespace virga::services::object {
 // Immutable files with random names, which hold the bytes of objects: DIRECTORY/xx/xx..., where the first two digits
 // of the name are the folder. A file is written aside, then put into place and synced; only what is synced may be
 // referred to by a record. What no record refers to is rubbish of a crash, and removed at some start. Any thread; every
-// call but make_id, path and is_of_this_run blocks on the disk.
+// call but make_id, path, is_of_this_run and open_now blocks on the disk.
 class Files {
  public:
   static constexpr unsigned kFolders = 256;
@@ -35,6 +36,9 @@ class Files {
   Result<> link(std::string_view existing, std::string_view id);
   // NotFound: there is no such file.
   Result<os::Descriptor> open_file(std::string_view id) const;
+  // The file, if it can be had without waiting for the disk; null else. Some that were asked for are kept open for
+  // those who ask next, until they are removed: opening one takes as long as reading 64 KiB.
+  std::shared_ptr<const os::Descriptor> open_now(std::string_view id) const;
   Result<> remove(std::string_view id);  // no error if it is not there
   // The names in one folder, ascending.
   Result<std::vector<std::string>> list(unsigned folder) const;
@@ -44,9 +48,12 @@ class Files {
   std::string folder_path(std::string_view id) const;
   std::string aside_path(std::string_view id) const;
 
+  struct OpenFiles;
+
   std::string directory_;
   Random* random_;
-  std::string run_;  // hexadecimal digits that all names of this process have
+  std::shared_ptr<OpenFiles> open_;  // shared by the copies
+  std::string run_;                  // hexadecimal digits that all names of this process have
 };
 
 // The failure of a call that touched the disk: a full one is ResourceExhausted, so that trying again later is right.

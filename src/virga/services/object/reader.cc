@@ -1,8 +1,6 @@
 #include "virga/services/object/reader.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -86,20 +84,14 @@ io::Task<Result<std::string>> Reader::next() {
 
 Result<std::string> Reader::read_cached() {
   const auto& piece = pieces_[at_];
-  if (!file_.valid()) {
-    struct open_how how{};
-    how.flags = O_RDONLY | O_CLOEXEC;
-    how.resolve = RESOLVE_CACHED;
-    auto path = files_.path(piece.file);
-    file_ = os::Descriptor(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
-    if (!file_.valid()) return std::string();
-  }
+  if (file_ == nullptr) file_ = files_.open_now(piece.file);
+  if (file_ == nullptr) return std::string();
   auto extent = next_extent();
   std::string sums;
   auto read = [this](std::string& bytes, std::uint64_t begin, std::uint64_t count) {
     bytes.resize_and_overwrite(static_cast<std::size_t>(count), [&](char* place, std::size_t size) {
       iovec part{place, size};
-      auto done = ::preadv2(file_.get(), &part, 1, static_cast<off_t>(begin), RWF_NOWAIT);
+      auto done = ::preadv2(file_->get(), &part, 1, static_cast<off_t>(begin), RWF_NOWAIT);
       return static_cast<std::size_t>(std::max<ssize_t>(done, 0));
     });
     return bytes.size() == count;
@@ -119,12 +111,12 @@ Result<std::string> Reader::read_cached() {
 
 Result<std::string> Reader::read_some() {
   const auto& piece = pieces_[at_];
-  if (!file_.valid()) {
+  if (file_ == nullptr) {
     auto opened = files_.open_file(piece.file);
     if (!opened && opened.error().code() == ErrorCode::NotFound) return fail(damaged("is not there"));
     if (!opened) return fail(std::move(opened).error());
-    file_ = std::move(*opened);
-    if (piece.size > kPiece) (void)::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (piece.size > kPiece) (void)::posix_fadvise(opened->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    file_ = std::make_shared<const os::Descriptor>(std::move(*opened));
   }
   auto extent = next_extent();
   std::string bytes;
@@ -138,7 +130,7 @@ Result<> Reader::read_fully(std::string& bytes, std::uint64_t begin, std::uint64
   bytes.resize(static_cast<std::size_t>(count));
   std::uint64_t done = 0;
   while (done < count) {
-    auto read = ::pread(file_.get(), bytes.data() + done, static_cast<std::size_t>(count - done),
+    auto read = ::pread(file_->get(), bytes.data() + done, static_cast<std::size_t>(count - done),
                         static_cast<off_t>(begin + done));
     if (read < 0 && errno == EINTR) continue;
     if (read < 0) return fail(disk_error("read", pieces_[at_].file));

@@ -50,9 +50,9 @@ class Reader {
   std::vector<Piece> pieces_;
   std::shared_ptr<void> hold_;
   std::uint64_t size_ = 0;
-  std::size_t at_ = 0;      // the piece that is read
-  std::uint64_t done_ = 0;  // bytes of it
-  os::Descriptor file_;
+  std::size_t at_ = 0;                          // the piece that is read
+  std::uint64_t done_ = 0;                      // bytes of it
+  std::shared_ptr<const os::Descriptor> file_;  // shared with who reads the same
 };
 
 // What is read of them when only a range of all their bytes is wanted.

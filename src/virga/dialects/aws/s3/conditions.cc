@@ -35,6 +35,7 @@ std::string format_http_date(WallTime time) {
 }
 
 std::optional<WallTime> parse_http_date(std::string_view text) {
+  if (text.empty()) return std::nullopt;
   std::string owned(text);
   for (const char* format :
        {"%a, %d %b %Y %H:%M:%S", "%A, %d-%b-%y %H:%M:%S", "%a %b %d %H:%M:%S %Y", "%Y-%m-%dT%H:%M:%S"}) {
