@@ -14,11 +14,8 @@ using std::chrono::microseconds;
 
 constexpr std::chrono::seconds kCommitRest{1};  // after a commit that failed, before the next try
 
-// A drain goes at full speed where nobody waits for an answer. Beside those who do it leaves them the loop after each
-// few calls, and has so few under way that what ends at once is soon done with.
 constexpr std::chrono::milliseconds kWaitedFor{200};  // since the last call that somebody waited for
-constexpr std::uint32_t kBesideOthers = 8;            // calls at a time
-constexpr std::size_t kStartsBesideOthers = 2;        // of a round
+constexpr std::size_t kStartsBesideOthers = 2;        // of a round of the loop, while somebody waits
 constexpr std::size_t kStarts = 64;                   // of a round, else
 
 }  // namespace
@@ -42,32 +39,32 @@ void AsyncCalls::State::pump_soon() {
   });
 }
 
-std::size_t AsyncCalls::State::starts_of_a_round() {
-  auto last = parts.invoker.last_waited_for();
-  bool others_wait = last && parts.loop.now() - *last < kWaitedFor;
-  lanes.bound(others_wait ? kBesideOthers : UINT32_MAX);
-  return others_wait ? kStartsBesideOthers : kStarts;
-}
-
+// Where nobody waits for an answer, calls begin as fast as they go. Beside those who do they begin at a pace, and leave
+// the loop after a few: however many of them wait, an answer is delayed by those few.
 void AsyncCalls::State::pump() {
   if (!is_serving) return;
   auto now = parts.loop.now();
-  for (auto left = starts_of_a_round();; --left) {
-    if (left == 0) {
-      // The rest has its turn after what else has come.
-      if (!std::exchange(pump_is_posted, true)) {
-        parts.loop.post([this] {
-          pump_is_posted = false;
-          pump();
-        });
-      }
-      break;
-    }
+  auto waited_for = parts.invoker.last_waited_for();
+  bool others_wait = waited_for && now - *waited_for < kWaitedFor;
+  auto left = others_wait ? std::min<std::size_t>(kStartsBesideOthers, pace.left(now)) : kStarts;
+  bool may_have_more = true;
+  for (; left > 0 && may_have_more; --left) {
     auto ticket = lanes.next(now);
+    may_have_more = ticket.has_value();
     if (!ticket) break;
+    if (others_wait) pace.begin(now);
     tasks.add(deliver(std::move(*ticket)));
   }
+  bool is_paced = may_have_more && others_wait && pace.left(now) == 0;
+  if (may_have_more && !is_paced && !std::exchange(pump_is_posted, true)) {
+    // The rest has its turn after what else has come.
+    parts.loop.post([this] {
+      pump_is_posted = false;
+      pump();
+    });
+  }
   auto change = lanes.next_change();
+  if (is_paced) change = std::min(change, pace.next());
   if (change == SteadyTime::max()) {
     next_change.cancel();
   } else {

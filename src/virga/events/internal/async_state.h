@@ -11,6 +11,7 @@
 #include "virga/events/internal/async_figures.h"
 #include "virga/events/internal/keys.h"
 #include "virga/events/internal/lanes.h"
+#include "virga/events/internal/pace.h"
 #include "virga/events/rules.h"
 #include "virga/io/event.h"
 #include "virga/io/task_group.h"
@@ -25,6 +26,7 @@ struct AsyncCalls::State {
   Options options;
   internal::AsyncFigures figures;
   internal::Lanes lanes;
+  internal::Pace pace{2'000, 20};  // of calls that begin while somebody waits for another one
   io::TaskGroup tasks;
   io::Timer next_change;
   catalog::Watch changes;  // of functions, for lanes that rest
@@ -52,7 +54,6 @@ struct AsyncCalls::State {
   struct Run;
   void pump();
   void pump_soon();
-  std::size_t starts_of_a_round();
   io::Task<void> deliver(internal::Lanes::Ticket ticket);
   io::Task<Result<>> prepare(Run& run);
   io::Task<bool> attempt(Run& run);

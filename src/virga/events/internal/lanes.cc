@@ -20,7 +20,7 @@ struct Lanes::Lane {
   bool may_run() const { return !ready.empty() && !resting && running < static_cast<std::uint32_t>(window); }
 };
 
-Lanes::Lanes(Options options) : options_(options), most_(options.most_at_once) {}
+Lanes::Lanes(Options options) : options_(options) {}
 Lanes::~Lanes() = default;
 
 const std::string& Lanes::name(const Lane& lane) {
@@ -78,10 +78,6 @@ void Lanes::wake(SteadyTime now) {
   }
 }
 
-void Lanes::bound(std::uint32_t most) {
-  most_ = std::min(most, options_.most_at_once);
-}
-
 void Lanes::end_rests(std::string_view function) {
   for (auto at = resting_.begin(); at != resting_.end();) {
     auto& lane = *at->second;
@@ -99,7 +95,7 @@ void Lanes::end_rests(std::string_view function) {
 
 std::optional<Lanes::Ticket> Lanes::next(SteadyTime now) {
   wake(now);
-  if (turns_.empty() || running_ >= most_) return std::nullopt;
+  if (turns_.empty() || running_ >= options_.most_at_once) return std::nullopt;
   auto& lane = *turns_.front();
   Ticket ticket{&lane, std::move(lane.ready.front())};
   lane.ready.pop_front();

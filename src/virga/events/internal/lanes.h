@@ -57,9 +57,6 @@ class Lanes {
   void add(std::string_view lane, Entry entry);
   void add_later(std::string_view lane, Entry entry, SteadyTime due);
 
-  // How many of all lanes may run together from here on; those that run go on. At first Options::most_at_once, which it
-  // never exceeds.
-  void bound(std::uint32_t most);
   // Whatever a function's calls were refused for may be over: its lanes rest no longer.
   void end_rests(std::string_view function);
 
@@ -96,7 +93,6 @@ class Lanes {
   void wake(SteadyTime now);
 
   Options options_;
-  std::uint32_t most_;  // of all lanes together, now
   std::unordered_map<std::string, std::unique_ptr<Lane>> lanes_;
   std::list<Lane*> turns_;  // lanes with a call that may run
   std::multimap<SteadyTime, Lane*> resting_;

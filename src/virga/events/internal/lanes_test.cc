@@ -50,17 +50,6 @@ TEST_F(LanesTest, HasNothingWhereNothingWaits) {
   EXPECT_EQ(lanes.waiting(), 0u);
 }
 
-TEST_F(LanesTest, KeepWithinABoundThatIsSetForAWhile) {
-  for (std::uint8_t i = 1; i <= 3; ++i) add("a:", i);
-  for (std::uint8_t i = 11; i <= 13; ++i) add("b:", i);
-  lanes.bound(1);
-  EXPECT_THAT(take_all(), ElementsAre(1));
-  lanes.bound(3);
-  EXPECT_THAT(take_all(), ElementsAre(11, 2));
-  lanes.bound(UINT32_MAX);
-  EXPECT_THAT(take_all(), ElementsAre(12)) << "each lane has two";
-}
-
 TEST_F(LanesTest, ARestEndsWhenTheFunctionIsAnotherOne) {
   add("a:", 1);
   add("a:live", 2);
