@@ -94,8 +94,10 @@ Result<Helper> Helper::start(Options options) {
   for (const auto& folder : options.readable_folders) texts.push_back("r:" + folder);
   for (const auto& folder : options.writable_folders) texts.push_back("w:" + folder);
   for (const auto& range : options.egress_allowed) texts.push_back("e:" + range);
+  if (options.services_port != 0) texts.push_back("s:" + std::to_string(options.services_port));
   VIRGA_TRY_ASSIGN(pid_t keeper, launch(image, sockets.second, std::move(texts)));
   Helper helper(std::move(sockets.first), keeper);
+  helper.has_services_ = options.services_port != 0;
   sockets.second.reset();
   VIRGA_TRY(helper.start_again());
   return helper;
@@ -134,6 +136,7 @@ Helper::Helper(Helper&& other) noexcept
       keeper_(std::exchange(other.keeper_, -1)),
       socket_(std::move(other.socket_)),
       pid_(std::exchange(other.pid_, -1)),
+      has_services_(other.has_services_),
       is_root_(other.is_root_),
       has_cgroups_(other.has_cgroups_) {}
 
@@ -142,6 +145,7 @@ Helper& Helper::operator=(Helper&& other) noexcept {
   std::swap(keeper_, other.keeper_);
   std::swap(socket_, other.socket_);
   std::swap(pid_, other.pid_);
+  has_services_ = other.has_services_;
   is_root_ = other.is_root_;
   has_cgroups_ = other.has_cgroups_;
   return *this;
@@ -258,7 +262,12 @@ Result<std::optional<Event>> Helper::receive() {
     return fail(ErrorCode::Unavailable, report.error().message());
   }
   if (auto* started = std::get_if<Started>(&*report)) {
-    // In the order in which the sandbox made them: those for names are two, the listener is one.
+    // In the order in which the sandbox made them: that for services is always the first, those for names are two, the
+    // listener is one.
+    if (has_services_ && !descriptors.empty()) {
+      started->services_listener = std::move(descriptors.front());
+      descriptors.erase(descriptors.begin());
+    }
     if (descriptors.size() % 2 == 1) {
       started->listener = std::move(descriptors.front());
       descriptors.erase(descriptors.begin());

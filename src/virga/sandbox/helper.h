@@ -37,6 +37,9 @@ struct Started {
   std::uint64_t id = 0;
   os::Descriptor listener;
   Phases phases;
+  // Likewise, of every sandbox with a loopback interface that is not a fork, if Helper::Options has a services_port: on
+  // 127.0.0.1 and that port, where functions find Virga's services.
+  os::Descriptor services_listener;
   // With Network::Egress, likewise: a UDP socket and a TCP listener on 127.0.0.53:53, which the sandbox's resolv.conf
   // names. Whoever holds them answers its questions for names.
   os::Descriptor name_datagrams;
@@ -121,6 +124,9 @@ class Helper {
     // without symlinks. Into those that are writable an output_directory may point.
     std::vector<std::string> readable_folders;
     std::vector<std::string> writable_folders;
+    // Where sandboxes with a loopback interface find Virga's services, on 127.0.0.1; 0: nowhere. A function cannot
+    // listen on this port itself.
+    std::uint16_t services_port = 0;
     // IPv4 ranges, such as "10.1.0.0/16", that sandboxes with a way out may reach although they are private.
     std::vector<std::string> egress_allowed;
     // The user this program is going to be: to whom output folders and what is written there belong.
@@ -178,6 +184,7 @@ class Helper {
   pid_t keeper_ = -1;
   os::Descriptor socket_;  // to the helper
   pid_t pid_ = -1;
+  bool has_services_ = false;
   bool is_root_ = false;
   bool has_cgroups_ = false;
 };

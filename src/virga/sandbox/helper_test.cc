@@ -159,6 +159,44 @@ TEST_F(HelperTest, HandsOutAListenerInsideTheSandbox) {
   EXPECT_EQ(expect<Ended>().status, 0);
 }
 
+// Whatever the sandbox is made of: the first of these takes a primed blank if one is there, the others cannot.
+TEST_F(HelperTest, HandsOutAListenerForServicesOfWhoHasALoopback) {
+  if (::access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "/usr/bin/python3 is not there";
+  constexpr std::uint16_t kPort = 4601;
+  auto with_services = options(4, "/services");
+  with_services.services_port = kPort;
+  helper_.emplace(Helper::start(std::move(with_services)).value());
+  (void)::poll(nullptr, 0, 100);  // long enough for a blank to be primed, though nothing below depends on it
+  for (auto stage : {Stage::Whole, Stage::Stem}) {
+    for (bool runtime_api : {false, true}) {
+      if (stage == Stage::Stem && runtime_api) continue;
+      Spec spec = shell("");
+      spec.arguments = {
+          "/usr/bin/python3", "-c",
+          "import socket; s = socket.create_connection(('127.0.0.1', 4601)); s.sendall(b'hi'); s.recv(1)"};
+      spec.stage = stage;
+      spec.runtime_api_listener = runtime_api;
+      spec.working_directory = "/";
+      ASSERT_TRUE(helper_->start(spec, {}));
+      auto started = expect<Started>();
+      EXPECT_EQ(started.listener.valid(), runtime_api);
+      ASSERT_TRUE(started.services_listener.valid());
+      pollfd waiting{started.services_listener.get(), POLLIN, 0};
+      ASSERT_EQ(::poll(&waiting, 1, kPatience), 1);
+      os::Descriptor connection(::accept4(started.services_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      char buffer[2];
+      EXPECT_EQ(::read(connection.get(), buffer, 2), 2);
+      connection.reset();
+      EXPECT_EQ(expect<Ended>().status, 0);
+    }
+  }
+  Spec alone = shell("");
+  alone.network = Network::None;
+  ASSERT_TRUE(helper_->start(alone, {}));
+  EXPECT_FALSE(expect<Started>().services_listener.valid());
+  (void)expect<Ended>();
+}
+
 TEST_F(HelperTest, GivesAStemItsTask) {
   Spec stem = shell(
       "until test -e /var/task/f; do read -t 0.01 x; done; cd /var/task; cat f /opt/l; head -1 /proc/meminfo; "

@@ -27,6 +27,7 @@ struct Ground {
   const os::Descriptor& init;  // the image of virga-init
   const Workshop& workshop;
   const Roots& roots;
+  std::uint16_t services_port = 0;  // 0: sandboxes have no listener for services
 };
 
 // What comes with an order beside the bytes of the request, in this order: those of the request (kHas... bits), then
@@ -52,10 +53,12 @@ struct OrderHead {
 struct BlankReport {
   enum Kind : std::int32_t {
     Ready,    // waits for an order
-    Running,  // the program runs; the listener and the sockets for names come along if asked for, with a stem what
-              // StemHandles has, with a template its root as a tree and a pidfd of its program
+    Running,  // the program runs; with a stem come what StemHandles has, then the listener for services, that of the
+              // runtime API and the sockets for names, each if there is one; with a template its root as a tree and a
+              // pidfd of its program
     Failed,   // text says why; the process ends
-    Primed,   // process 2 waits for its program; what StemHandles has comes along, with a listener and a socket
+    Primed,   // process 2 waits for its program; what StemHandles has comes along, then the runtime API's listener, a
+             // socket to process 2, and the listener for services if there is one
   };
   std::int32_t kind = Ready;
   std::int32_t error_code = 0;                  // an ErrorCode

@@ -178,9 +178,9 @@ Result<Order> receive_order(int from) {
   return order;
 }
 
-// Answers what is to be handed out: the runtime API's listener, then the two sockets for names, then of a template its
-// root without its /tmp, from which those of its forks are made.
-Result<std::vector<os::Descriptor>> furnish(const Order& order) {
+// Answers what is to be handed out: the listener for services, the runtime API's, the two sockets for names, then of a
+// template its root without its /tmp, from which those of its forks are made.
+Result<std::vector<os::Descriptor>> furnish(const Ground& ground, const Order& order) {
   struct Place {
     const os::Descriptor& tree;
     const char* path;
@@ -199,6 +199,10 @@ Result<std::vector<os::Descriptor>> furnish(const Order& order) {
                 : mount_tmp(std::min(order.spec.limits.tmp_bytes, most_tmp_in_memory(order.spec.limits))));
   if (order.spec.network == Network::None) VIRGA_TRY(set_loopback(Link::Down));
   std::vector<os::Descriptor> made;
+  if (order.spec.network != Network::None && ground.services_port != 0) {
+    VIRGA_TRY_ASSIGN(auto listener, listen_for_services(ground.services_port));
+    made.push_back(std::move(listener));
+  }
   if (order.spec.runtime_api_listener) {
     VIRGA_TRY_ASSIGN(auto listener, listen_for_runtime_api());
     made.push_back(std::move(listener));
@@ -364,7 +368,9 @@ Result<std::vector<int>> open_handles(pid_t program) {
   ::_exit(125);  // the helper sees a sandbox that ends without a status
 }
 
-[[noreturn]] void prime(const Ground& ground, const Order& order, const os::Descriptor& rules, int init) {
+// `made`: what furnish() answered.
+[[noreturn]] void prime(const Ground& ground, const Order& order, const os::Descriptor& rules, int init,
+                        const std::vector<os::Descriptor>& made) {
   auto listener = listen_for_runtime_api();
   if (!listener) fail_and_end(listener.error());
   auto sockets = os::socket_pair(SOCK_SEQPACKET);
@@ -378,6 +384,7 @@ Result<std::vector<int>> open_handles(pid_t program) {
   if (!handles) fail_and_end(handles.error());
   handles->push_back(listener->get());
   handles->push_back(sockets->first.get());
+  for (const auto& descriptor : made) handles->push_back(descriptor.get());
   BlankReport primed;
   primed.kind = BlankReport::Primed;
   report(primed, *handles);
@@ -405,7 +412,7 @@ Result<std::vector<int>> open_handles(pid_t program) {
   BlankReport running;
   running.kind = BlankReport::Running;
   begin = Clock::now();
-  auto made = furnish(*order);
+  auto made = furnish(ground, *order);
   if (!made) fail_and_end(made.error());
   running.microseconds[0] = microseconds_since(begin);
 
@@ -416,7 +423,7 @@ Result<std::vector<int>> open_handles(pid_t program) {
     if (!allowed) fail_and_end(allowed.error());
     rules = std::move(*allowed);
   }
-  if (order->is_to_prime) prime(ground, *order, rules, *init);
+  if (order->is_to_prime) prime(ground, *order, rules, *init, *made);
   bool is_template = order->spec.stage == Stage::Template;
   Launch launch{is_template ? ground.filters.of_template : ground.filters.everybody, *order, rules,
                 pointers(order->spec.arguments), pointers(order->spec.environment)};
@@ -428,7 +435,7 @@ Result<std::vector<int>> open_handles(pid_t program) {
   if (order->spec.stage == Stage::Stem) {
     auto handles = open_handles(launch.program);
     if (!handles) fail_and_end(handles.error());
-    passed = std::move(*handles);
+    passed.insert(passed.begin(), handles->begin(), handles->end());
   }
   if (is_template) passed.push_back(static_cast<int>(::syscall(SYS_pidfd_open, launch.program, 0)));
   report(running, passed);

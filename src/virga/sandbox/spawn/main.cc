@@ -1,7 +1,7 @@
 // virga-spawn: the small privileged process that makes and ends sandboxes for the daemon. It is linked statically and
 // run from a sealed memfd, so nothing a sandbox could reach is ever part of it.
 //
-//   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS OWNER STATE_DIRECTORY [r:FOLDER|w:FOLDER|e:RANGE]...
+//   virga-spawn root|rootless FIRST_ID ID_COUNT BLANKS OWNER STATE_DIRECTORY [r:FOLDER|w:FOLDER|e:RANGE|s:PORT]...
 //
 // Descriptor 3 is the socket over which the daemon asks for a helper; see keeper.h.
 
@@ -78,6 +78,7 @@ struct Arguments {
   Spawner::Settings settings;
   std::string state_directory;
   std::uint32_t owner = 0;
+  std::uint16_t services_port = 0;
   std::vector<Roots::Folder> folders;
 };
 
@@ -156,7 +157,8 @@ Result<> help(const Arguments& arguments, const Roots& given, os::Descriptor dae
   // Nobody may read the image, so a process that runs it cannot be traced from its first instruction on.
   VIRGA_TRY_ASSIGN(auto init, sealed_image("virga-init", embedded_init(), 0111));
   auto filters = make_seccomp_filters();
-  Ground ground{arguments.is_root, arguments.owner, filters, landlock_abi(), init, workshop, roots};
+  Ground ground{arguments.is_root,      arguments.owner, filters, landlock_abi(), init, workshop, roots,
+                arguments.services_port};
   auto settings = arguments.settings;
   if (!disks && arguments.is_root) settings.notice = disks.error().message();
   Spawner spawner(std::move(daemon), ground, workshop, cgroups ? cgroups->get() : nullptr, disks ? &*disks : nullptr,
@@ -207,6 +209,12 @@ int main(int count, char** values) {
       auto range = spawn::read_range(std::string(text.substr(2)));
       understood = range.has_value();
       if (range) arguments.settings.egress_allowed.push_back(std::move(*range));
+      continue;
+    }
+    if (text.starts_with("s:")) {
+      std::uint32_t port = 0;
+      understood = spawn::number(values[i] + 2, port) && port > 0 && port <= 0xffff;
+      arguments.services_port = static_cast<std::uint16_t>(port);
       continue;
     }
     understood = text.starts_with("r:") || text.starts_with("w:");

@@ -51,6 +51,12 @@ Result<os::Descriptor> listen_for_runtime_api() {
   return socket;
 }
 
+Result<os::Descriptor> listen_for_services(std::uint16_t port) {
+  VIRGA_TRY_ASSIGN(auto socket, bind_to(SOCK_STREAM, INADDR_LOOPBACK, port));
+  if (::listen(socket.get(), 128) != 0) return os::fail_errno("listen", "127.0.0.1:" + std::to_string(port));
+  return socket;
+}
+
 Result<NameSockets> open_name_sockets() {
   NameSockets sockets;
   VIRGA_TRY_ASSIGN(sockets.datagrams, bind_to(SOCK_DGRAM, kNameServer, kNamePort));

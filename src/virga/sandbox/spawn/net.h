@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "virga/base/result.h"
 #include "virga/os/descriptor.h"
 
@@ -10,6 +12,8 @@ enum class Link { Up, Down };
 Result<> set_loopback(Link state);
 // Listening on 127.0.0.1:9001, non-blocking.
 Result<os::Descriptor> listen_for_runtime_api();
+// Likewise on another port: where functions find Virga's services.
+Result<os::Descriptor> listen_for_services(std::uint16_t port);
 
 // Where a sandbox with a way out asks for names: UDP and TCP sockets on 127.0.0.53:53, to be handed out. Both exist
 // before the program runs, so nothing inside can take their place.

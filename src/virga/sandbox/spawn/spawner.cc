@@ -349,18 +349,19 @@ void Spawner::on_report(Sandbox& sandbox, const BlankReport& report, std::vector
           return end(sandbox);
         }
       }
-      if (sandbox.stage == Stage::Stem && descriptors.size() == kStemHandles) {
+      if (sandbox.stage == Stage::Stem && descriptors.size() >= kStemHandles) {
         sandbox.stem = {std::move(descriptors[0]), std::move(descriptors[1]), std::move(descriptors[2])};
-      } else {
-        sandbox.to_hand_out = std::move(descriptors);
+        descriptors.erase(descriptors.begin(), descriptors.begin() + kStemHandles);
       }
+      sandbox.to_hand_out = std::move(descriptors);
       return program_runs(sandbox);
     case BlankReport::Primed:
-      if (sandbox.state != State::Priming || descriptors.size() != kStemHandles + 2) return;
+      if (sandbox.state != State::Priming || descriptors.size() < kStemHandles + 2) return;
       sandbox.state = State::Primed;
       sandbox.stem = {std::move(descriptors[0]), std::move(descriptors[1]), std::move(descriptors[2])};
       sandbox.listener = std::move(descriptors[3]);
       sandbox.program = std::move(descriptors[4]);
+      if (descriptors.size() > kStemHandles + 2) sandbox.services_listener = std::move(descriptors[5]);
       return;
     default: {
       auto code = report.error_code >= 0 && report.error_code <= static_cast<int>(ErrorCode::Internal)

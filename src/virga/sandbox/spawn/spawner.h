@@ -71,6 +71,7 @@ class Spawner {
     std::string layer_folder;                 // of a stem: what it sees as its /opt
     os::Descriptor program;                   // to process 2 of a primed blank; closed by its exec
     os::Descriptor listener;                  // of the runtime API, of a primed blank
+    os::Descriptor services_listener;         // likewise
     std::vector<os::Descriptor> to_hand_out;  // with Started or Bound
     Clock::time_point handed_over;            // when process 2 of a primed blank got its program
     std::optional<std::uint32_t> egress;      // the slot of its way out

@@ -185,6 +185,7 @@ Result<> Spawner::give_program(Sandbox& sandbox, const Pending& pending) {
   serials_.emplace(spec.id, sandbox.serial);
   StemHandles stem = std::move(*sandbox.stem);
   sandbox.stem.reset();
+  if (sandbox.services_listener.valid()) sandbox.to_hand_out.push_back(std::move(sandbox.services_listener));
   if (spec.runtime_api_listener) sandbox.to_hand_out.push_back(std::move(sandbox.listener));
   sandbox.listener.reset();
   VIRGA_TRY(give_task(sandbox, stem, spec));
