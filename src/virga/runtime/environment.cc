@@ -48,11 +48,14 @@ std::map<std::string, std::string> function_environment(const model::Version& ve
       {"LAMBDA_TASK_ROOT", "/var/task"},
       {"LAMBDA_RUNTIME_DIR", "/var/runtime"},
   };
-  if (!platform.access_key.empty()) {
-    reserved["AWS_ACCESS_KEY_ID"] = platform.access_key;
-    reserved["AWS_SECRET_ACCESS_KEY"] = platform.secret_key;
+  if (platform.credentials) {
+    auto credentials = platform.credentials(version.function);
+    reserved["AWS_ACCESS_KEY_ID"] = std::move(credentials.access_key);
+    reserved["AWS_SECRET_ACCESS_KEY"] = std::move(credentials.secret_key);
+    reserved["AWS_SESSION_TOKEN"] = std::move(credentials.session_token);
   }
-  if (!platform.endpoint.empty()) variables.try_emplace("AWS_ENDPOINT_URL", platform.endpoint);
+  bool has_network = version.config.network != model::NetworkMode::None;
+  if (!platform.endpoint.empty() && has_network) variables.try_emplace("AWS_ENDPOINT_URL", platform.endpoint);
   if (runtime.contract == ContractKind::RuntimeApi) {
     reserved["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:9001";
   } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -9,13 +10,19 @@
 
 namespace virga::runtime {
 
+// With what a function signs what it asks of Virga's services.
+struct Credentials {
+  std::string access_key;
+  std::string secret_key;
+  std::string session_token;
+};
+
 // What a function may know of the platform it runs on.
 struct Platform {
   std::string region;
   std::string account;
-  std::string endpoint;  // AWS_ENDPOINT_URL; "": none is set
-  std::string access_key;
-  std::string secret_key;
+  std::string endpoint;  // AWS_ENDPOINT_URL, for who has a network; "": none is set
+  std::function<Credentials(const model::FunctionName&)> credentials;  // null: functions have none
 };
 
 // The variables of a function's process (aws-runtime-api.md §5), the user's on top, the reserved ones last.

@@ -76,7 +76,7 @@ io::Task<void> run_script(io::Loop& loop, const Script& script, Seen& seen) {
   version.config.runtime = script.runtime;
   version.config.handler = script.handler;
   version.config.timeout = script.timeout;
-  Platform platform{"us-east-1", "000000000000", "", "", ""};
+  Platform platform{"us-east-1", "000000000000", "", nullptr};
   auto plan = make_plan(std::make_shared<const model::Version>(version), *runtime, platform, {folder.path(), {}},
                         seconds(10), system_clock());
   OneInstance owner(loop);

@@ -171,10 +171,17 @@ void Sandboxes::resolve_names(std::uint64_t id, os::Descriptor datagrams, os::De
   if (!served) log::error("a function's names are not resolved", {{"error", served.error()}});
 }
 
+void Sandboxes::open_door(std::uint64_t id, os::Descriptor listener) {
+  if (doors_ == nullptr || !listener.valid()) return;
+  auto opened = doors_->open(id, std::move(listener));
+  if (!opened) log::error("a function cannot reach Virga's services", {{"error", opened.error()}});
+}
+
 void Sandboxes::dispatch(sandbox::Event event) {
   if (auto* started = std::get_if<sandbox::Started>(&event)) {
     if (auto found = running_.find(started->id); found != running_.end()) {
       found->second->is_started = true;
+      open_door(started->id, std::move(started->services_listener));
       resolve_names(started->id, std::move(started->name_datagrams), std::move(started->name_listener));
       found->second->started.deliver(std::move(*started));
     }
@@ -212,6 +219,7 @@ void Sandboxes::finish(std::uint64_t id, const sandbox::Ended& ended) {
   auto running = std::move(found->second);
   running_.erase(found);
   if (resolver_ != nullptr) resolver_->end(id);
+  if (doors_ != nullptr) doors_->close(id);
   if (running_.empty()) empty_.set();
   if (running->usage) running->usage->deliver(fail(ErrorCode::NotFound, "the sandbox has ended"));
   if (running->bound && !running->bound->is_delivered()) {

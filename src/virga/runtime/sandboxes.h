@@ -12,6 +12,7 @@
 #include "virga/io/task.h"
 #include "virga/io/task_group.h"
 #include "virga/names/resolver.h"
+#include "virga/runtime/service_doors.h"
 #include "virga/sandbox/helper.h"
 
 namespace virga::runtime {
@@ -29,6 +30,9 @@ class Sandboxes {
 
   // Who answers questions for names of sandboxes with a way out; without one they go unanswered. It outlives this.
   void use(names::Resolver& resolver) { resolver_ = &resolver; }
+
+  // Who serves functions that call Virga's services; without one their connections are not accepted. It outlives this.
+  void use(ServiceDoors& doors) { doors_ = &doors; }
 
   // From here on the helper's answers are heard, and stop() must be awaited before this is destroyed.
   void serve() { tasks_.add(receive()); }
@@ -85,6 +89,7 @@ class Sandboxes {
   io::Task<void> receive();
   void dispatch(sandbox::Event event);
   void resolve_names(std::uint64_t id, os::Descriptor datagrams, os::Descriptor listener);
+  void open_door(std::uint64_t id, os::Descriptor listener);
   void lose_all();
   void finish(std::uint64_t id, const sandbox::Ended& ended);
 
@@ -95,6 +100,7 @@ class Sandboxes {
   io::Event empty_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Running>> running_;  // shared with the coroutines that wait for it
   names::Resolver* resolver_ = nullptr;
+  ServiceDoors* doors_ = nullptr;
   std::uint64_t last_id_ = 0;
   std::uint64_t restarts_ = 0;
   bool stopping_ = false;

@@ -29,7 +29,7 @@ InstancePlan plan_of(const Runtime& runtime, model::FunctionConfig config, CodeF
   model::Version version;
   version.function = model::FunctionName("hello");
   version.config = std::move(config);
-  Platform platform{"us-east-1", "000000000000", "", "", ""};
+  Platform platform{"us-east-1", "000000000000", "", nullptr};
   return make_plan(std::make_shared<const model::Version>(version), runtime, platform, folders, seconds(10),
                    system_clock());
 }

@@ -1,5 +1,7 @@
 #include "virga/server/aws_dialect.h"
 
+#include "virga/dialects/aws/function_key.h"
+
 namespace virga::server {
 
 using namespace dialects::aws;
@@ -7,6 +9,7 @@ using namespace dialects::aws;
 AwsDialect::AwsDialect(Parts parts)
     : account_(parts.account),
       key_(parts.key),
+      catalog_(parts.catalog),
       verifier_(find_key(), parts.loop.clock()),
       links_(parts.deployments, parts.loop.clock(), parts.random, parts.account.base_url),
       lambda_({parts.catalog, parts.deployments, parts.invoker, parts.services.async_calls(), parts.services.targets(),
@@ -24,10 +27,17 @@ AwsDialect::AwsDialect(Parts parts)
              [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}
 
 FindAccessKey AwsDialect::find_key() const {
-  return [&key = key_](std::string_view id) -> std::optional<AccessKey> {
-    if (id != key.id) return std::nullopt;
-    return AccessKey{key.secret, "", std::nullopt};
+  return [this](std::string_view id) -> std::optional<AccessKey> {
+    if (id != key_.id) return key_of_function(id);
+    return AccessKey{key_.secret, "", std::nullopt, ""};
   };
+}
+
+std::optional<AccessKey> AwsDialect::key_of_function(std::string_view id) const {
+  auto function = function_of_key(id);
+  if (!function || !catalog_.function(*function)) return std::nullopt;
+  auto key = function_key(key_.secret, *function);
+  return AccessKey{std::move(key.secret), std::move(key.session_token), std::nullopt, function->text()};
 }
 
 std::optional<UrlCaller> AwsDialect::url_caller(const http::Request& request) {
@@ -36,7 +46,7 @@ std::optional<UrlCaller> AwsDialect::url_caller(const http::Request& request) {
   UrlCaller caller;
   caller.access_key = identity->access_key;
   caller.account = account_.id;
-  caller.arn = "arn:aws:iam::" + account_.id + ":root";
+  caller.arn = caller_arn(account_, identity->function);
   caller.user = account_.id;
   return caller;
 }

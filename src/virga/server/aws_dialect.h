@@ -40,10 +40,12 @@ class AwsDialect {
 
  private:
   dialects::aws::FindAccessKey find_key() const;
+  std::optional<dialects::aws::AccessKey> key_of_function(std::string_view id) const;
   std::optional<dialects::aws::UrlCaller> url_caller(const http::Request& request);
 
   dialects::aws::Account account_;
   const RootKey& key_;
+  const catalog::Catalog& catalog_;
   dialects::aws::SigV4Verifier verifier_;
   dialects::aws::PackageLinks links_;
   dialects::aws::LambdaApi lambda_;

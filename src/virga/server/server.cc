@@ -10,11 +10,13 @@
 #include "virga/catalog/catalog.h"
 #include "virga/deploy/deployer.h"
 #include "virga/deploy/tree_check.h"
+#include "virga/dialects/aws/function_key.h"
 #include "virga/dialects/virga/virga_api.h"
 #include "virga/dispatch/dispatcher.h"
 #include "virga/dispatch/sandbox_instances.h"
 #include "virga/dispatch/stem_uses.h"
 #include "virga/gateway/gateway.h"
+#include "virga/gateway/inner_gateway.h"
 #include "virga/http/server.h"
 #include "virga/io/network.h"
 #include "virga/io/workers.h"
@@ -23,6 +25,7 @@
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandbox_templates.h"
 #include "virga/runtime/sandboxes.h"
+#include "virga/runtime/service_doors.h"
 #include "virga/sandbox/confinement.h"
 #include "virga/server/aws_dialect.h"
 #include "virga/server/event_services.h"
@@ -44,6 +47,8 @@ namespace {
 
 // A package that nothing uses yet may belong to a deployment that was cut off and comes again.
 constexpr std::chrono::hours kPackageRest{1};
+constexpr std::uint16_t kRuntimeApiPort = 9001;
+constexpr std::uint16_t kUsualPort = 4600;
 constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
 
 // Of the memory budget, stems hold this part at most.
@@ -106,7 +111,11 @@ struct Server::State {
   std::optional<dialects::VirgaApi> virga;
   std::optional<gateway::Gateway> gateway;
   std::optional<http::Server> http;
+  std::optional<gateway::InnerGateway> inner_gateway;
+  std::optional<runtime::ServiceDoors> doors;
 
+  std::uint16_t services_port() const;
+  runtime::Credentials credentials_of(const model::FunctionName& function) const;
   Result<> prepare_data();
   Result<> listen();
   Result<> give_up_privilege();
@@ -140,6 +149,17 @@ Result<> Server::State::listen() {
   auto host = options.listen == "0.0.0.0" || options.listen == "::" ? std::string("127.0.0.1") : options.listen;
   url = "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
   return {};
+}
+
+// Where functions find the services on their own loopback: at the daemon's own port, so that addresses the services
+// give out (of queues, of functions) are good inside as well, unless that is the port of the Lambda Runtime API.
+std::uint16_t Server::State::services_port() const {
+  return port == kRuntimeApiPort ? kUsualPort : port;
+}
+
+runtime::Credentials Server::State::credentials_of(const model::FunctionName& function) const {
+  auto derived = dialects::aws::function_key(key.secret, function);
+  return {std::move(derived.id), std::move(derived.secret), std::move(derived.session_token)};
 }
 
 Result<> Server::State::give_up_privilege() {
@@ -188,7 +208,8 @@ Result<> Server::State::build() {
   if (!options.templates) forking.memory_budget = 0;
   templates.emplace(loop, *template_maker, forking);
   dispatch::SandboxInstances::Options making;
-  making.platform = {options.region, options.account, url, key.id, key.secret};
+  making.platform = {options.region, options.account, "http://127.0.0.1:" + std::to_string(services_port()),
+                     [this](const model::FunctionName& function) { return credentials_of(function); }};
   instances.emplace(dispatch::SandboxInstances::Parts{loop, *sandboxes, *stems, *templates, *runtimes, *catalog},
                     making);
   dispatch::Options dispatching;
@@ -231,6 +252,11 @@ Result<> Server::State::build() {
   resolving.policy = names::AddressPolicy(std::move(egress_allowed));
   names.emplace(loop, system_random(), std::move(resolving));
   sandboxes->use(*names);
+  inner_gateway.emplace(aws->urls(), aws->api());
+  doors.emplace(loop, *inner_gateway, runtime::ServiceDoors::limits_of_one());
+  sandboxes->use(*doors);
+  metrics.counter_from("virga_functions_requests_total", "Requests that functions made to Virga's services.",
+                       [this] { return static_cast<double>(doors->requests()); });
   count(metrics, *names);
   // Nothing can fail any more: from here on stop() is needed.
   sandboxes->serve();
@@ -270,6 +296,7 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) 
   helping.privilege = state.options.privilege;
   helping.owner = state.user.user;
   helping.egress_allowed = state.options.egress_allowed;
+  helping.services_port = state.services_port();
   helping.writable_folders = {state.options.data_directory};
   helping.readable_folders = {state.options.runtimes_directory};
   VIRGA_TRY_ASSIGN(state.sandboxes, runtime::Sandboxes::create(loop, helping));
@@ -324,6 +351,7 @@ io::Task<void> Server::stop() {
   (void)ended;
   co_await state_->sandboxes->stop();
   co_await state_->names->stop();
+  co_await state_->doors->stop();
   co_await state_->tree_check->stop();
   co_await state_->preparer->stop();
 }

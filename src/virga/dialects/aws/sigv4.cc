@@ -451,6 +451,7 @@ Answer<Identity> SigV4Verifier::verify(const http::Request& request, const SigV4
     signing_keys_.insert_or_assign(place, CachedKey{key->secret, derived});
   }
   identity.access_key = claim->access_key;
+  identity.function = std::move(key->function);
   identity.region = claim->scope.region;
   identity.service = claim->scope.service;
   identity.date = claim->scope.date;

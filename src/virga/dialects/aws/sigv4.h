@@ -43,12 +43,14 @@ struct AccessKey {
   std::string secret;
   std::string session_token;        // "": a long-lived key, which comes without a token
   std::optional<WallTime> expires;  // of a temporary key
+  std::string function;             // whose it is; "": the root key
 };
 // The key of this id, or nothing. Called on the verifier's thread.
 using FindAccessKey = std::function<std::optional<AccessKey>(std::string_view id)>;
 
 struct Identity {
   std::string access_key;
+  std::string function;  // as AccessKey's
   std::string region;
   std::string service;
   std::string date;  // YYYYMMDD of the scope

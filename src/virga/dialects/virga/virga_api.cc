@@ -92,6 +92,10 @@ bool VirgaApi::takes(std::string_view path) {
 io::Task<http::Response> VirgaApi::handle(const http::Request& request) {
   auto identity = parts_.verifier.verify(request, aws::sigv4_rules("virga"));
   if (!identity) co_return refuse(identity.error().status, identity.error().message);
+  if (!identity->function.empty()) {
+    co_return refuse(
+        403, fmt::format("The key of a function ({}) is not for this; use the root key.", identity->access_key));
+  }
   auto match = router_.find(request.method, request.path.substr(prefix_of(request.path).size()));
   if (!match && match.error().code() == ErrorCode::Unimplemented) {
     co_return refuse(405, fmt::format("{} takes only {}.", request.path, match.error().message()));

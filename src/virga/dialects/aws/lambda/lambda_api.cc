@@ -23,6 +23,11 @@ bool has_parameter(std::string_view query, std::string_view wanted) {
   return false;
 }
 
+// What a function may do with the key in its environment: all else would let one change or read the others.
+bool is_open_to_functions(const lambda::Operation& operation) {
+  return operation.name.starts_with("Invoke");
+}
+
 }  // namespace
 
 LambdaApi::LambdaApi(Parts parts)
@@ -74,7 +79,8 @@ http::Response LambdaApi::refuse(const http::Request&, const Refusal& refusal, c
   return respond(refusal);
 }
 
-io::Task<http::Response> LambdaApi::answer(const http::Request& request, const Identity&, std::string request_id) {
+io::Task<http::Response> LambdaApi::answer(const http::Request& request, const Identity& identity,
+                                           std::string request_id) {
   http::RouteMatch match;
   const lambda::Operation* operation = find(request, match);
   if (operation == nullptr) {
@@ -83,6 +89,15 @@ io::Task<http::Response> LambdaApi::answer(const http::Request& request, const I
                     fmt::format("The Lambda API has no operation {} {}.", request.method, request.path),
                     {}};
     co_return respond(unknown);
+  }
+  if (!identity.function.empty() && !is_open_to_functions(*operation)) {
+    Refusal refusal{403,
+                    "AccessDeniedException",
+                    fmt::format("User: {} is not authorized to perform: lambda:{}. The key of a function may invoke "
+                                "functions and change none; use the root key.",
+                                caller_arn(services_->account, identity.function), operation->name),
+                    {}};
+    co_return respond(refusal);
   }
   if (operation->handler == nullptr) {
     Refusal unbuilt{

@@ -183,6 +183,7 @@ Answer<Identity> verify_sigv2(const http::Request& request, const Target& target
   if (key->expires && *key->expires <= now) {
     return refuse(400, "ExpiredToken", "The security token included in the request is expired.");
   }
+  identity.function = key->function;
   identity.service = "s3";
   identity.payload = sigv4::kUnsigned;
   // A body may be aws-chunked all the same, without signed chunks.

@@ -44,7 +44,7 @@ io::Task<http::Response> StsApi::answer(const http::Request& request, const Iden
     XmlElement response(body, "GetCallerIdentityResponse", kNamespace);
     {
       XmlElement result(response, "GetCallerIdentityResult");
-      result.add("Arn", "arn:aws:iam::" + account_.id + ":root")
+      result.add("Arn", caller_arn(account_, identity.function))
           .add("UserId", identity.access_key)
           .add("Account", account_.id);
     }
