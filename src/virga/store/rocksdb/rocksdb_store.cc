@@ -4,7 +4,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -38,23 +37,6 @@ class NoSelfRecovery : public rocksdb::EventListener {
   }
 };
 
-// The beginning of a key up to its second slash: "queues/message/". Keys of one kind mostly come in their order, so the
-// place of the last one is where the search for the next one's begins; it costs a fifth of a search from the top.
-class KindOfKey : public rocksdb::SliceTransform {
- public:
-  const char* Name() const override { return "virga.kind"; }
-  rocksdb::Slice Transform(const rocksdb::Slice& key) const override { return {key.data(), size(key)}; }
-  bool InDomain(const rocksdb::Slice& key) const override { return size(key) > 0; }
-
- private:
-  static std::size_t size(const rocksdb::Slice& key) {
-    std::string_view text(key.data(), key.size());
-    auto first = text.find('/');
-    auto second = first == std::string_view::npos ? first : text.find('/', first + 1);
-    return second == std::string_view::npos ? 0 : second + 1;
-  }
-};
-
 // Small and quick to open: an idle daemon stays within 30 MiB and is ready within 150 ms. A write burst may take
 // two memtables, a cache of 4 MiB and a few table readers more.
 rocksdb::Options options(rocksdb::Env& env) {
@@ -68,9 +50,9 @@ rocksdb::Options options(rocksdb::Env& env) {
   options.max_background_jobs = 2;
   options.max_total_wal_size = 64 << 20;
   options.compression = rocksdb::kLZ4Compression;
-  // One group at a time writes, and a hint is only taken from a single writer.
+  // One group at a time writes. No insert hints: those of a memtable's keys serve its removed ranges as well, which lie
+  // in another list.
   options.allow_concurrent_memtable_write = false;
-  options.memtable_insert_with_hint_prefix_extractor = std::make_shared<KindOfKey>();
   options.level_compaction_dynamic_level_bytes = true;
   options.listeners.push_back(std::make_shared<NoSelfRecovery>());
   rocksdb::BlockBasedTableOptions table;
