@@ -25,17 +25,6 @@ std::unexpected<Error> disk_refuses() {
   return fail(ErrorCode::Unavailable, "the disk refuses writes");
 }
 
-internal::MessageState state_of(const Index::Entry& entry, WallTime visible) {
-  internal::MessageState state;
-  state.visible = visible;
-  state.sent = WallTime(std::chrono::milliseconds(entry.sent_ms));
-  state.first_received = WallTime(std::chrono::milliseconds(entry.first_ms));
-  state.nonce = entry.nonce;
-  state.receives = entry.receives;
-  state.group = Index::group(entry);
-  return state;
-}
-
 // The deduplication id that a message has if it brings none.
 void complete(Message& message, const Settings& settings) {
   if (settings.is_fifo && settings.dedup_by_content && message.deduplication.empty()) {
@@ -194,6 +183,17 @@ io::Task<Result<std::shared_ptr<const Message>>> Queues::State::read(QueuePtr qu
   co_return std::make_shared<const Message>(std::move(message));
 }
 
+internal::MessageState Queues::State::state_of(const Index::Entry& entry, WallTime visible) {
+  internal::MessageState state;
+  state.visible = visible;
+  state.sent = WallTime(std::chrono::milliseconds(entry.sent_ms));
+  state.first_received = WallTime(std::chrono::milliseconds(entry.first_ms));
+  state.nonce = entry.nonce;
+  state.receives = entry.receives;
+  state.group = Index::group(entry);
+  return state;
+}
+
 // Takes out what can be seen now, and answers when that is on the disk.
 io::Task<Result<std::vector<Received>>> Queues::State::take(QueuePtr queue, Wanted wanted) {
   auto visibility = wanted.visibility.value_or(queue->record.settings.visibility);
@@ -275,7 +275,13 @@ io::Task<Result<std::vector<Received>>> Queues::receive(std::string name, Wanted
       state.wake(*queue);
       co_return std::vector<Received>();
     }
+    bool is_named = queue->is_fifo() && !wanted.attempt.empty();
+    if (is_named) {
+      VIRGA_CO_TRY_ASSIGN(auto again, co_await state.take_again(queue, wanted));
+      if (!again.empty()) co_return again;
+    }
     VIRGA_CO_TRY_ASSIGN(auto received, co_await state.take(queue, wanted));
+    if (is_named && !received.empty()) state.remember(*queue, wanted.attempt, received);
     if (!received.empty() || wanted.until.time() <= state.now()) co_return received;
     if (listener->is_cancelled) continue;
     listener->wake.reset();
@@ -376,9 +382,14 @@ io::Task<Result<std::vector<Result<>>>> Queues::hide(std::string name, std::vect
                             "available for visibility timeout change.");
     } else if (entry->state != EntryState::Out || entry->nonce != receipt->nonce) {
       results[i] = fail(ErrorCode::Conflict, "the message that this receipt was given for is not in flight");
+    } else if (std::chrono::floor<std::chrono::seconds>(now - entry->taken) + hidings[i].time > kLongestOut) {
+      results[i] = fail(ErrorCode::InvalidArgument,
+                        fmt::format("Value {} for parameter VisibilityTimeout is invalid. Reason: Total "
+                                    "VisibilityTimeout for the message is beyond the limit [{} seconds]",
+                                    hidings[i].time.count(), std::chrono::seconds(kLongestOut).count()));
     } else {
       batch.put(internal::key_of(internal::kStates, queue->record.id, receipt->number),
-                state_of(*entry, wall + hidings[i].time).encode());
+                State::state_of(*entry, wall + hidings[i].time).encode());
       changes.push_back({*receipt, entry->due, now + hidings[i].time});
       // Longer at once, shorter when it is written: nobody sees it while the disk is busy.
       queue->index.hide(receipt->number, std::max(entry->due, changes.back().to), now);

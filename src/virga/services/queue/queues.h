@@ -108,7 +108,10 @@ class Queues {
   struct Wanted {
     std::size_t most = 1;
     std::optional<std::chrono::seconds> visibility;  // nullopt: as the queue says
-    io::Deadline until = io::Deadline::at({});       // waits as long for a first message
+    // A name for this receive, of queues with groups: who asks again with it within five minutes gets the same. "":
+    // none
+    std::string attempt;
+    io::Deadline until = io::Deadline::at({});  // waits as long for a first message
   };
   // Some messages that can be seen now, or the first ones that come; none at the deadline or when it is cancelled.
   io::Task<Result<std::vector<Received>>> receive(std::string name, Wanted wanted, std::shared_ptr<Listener> listener);
@@ -116,6 +119,8 @@ class Queues {
   // For each receipt in turn. An old receipt of a message that was received again since deletes nothing, and that is no
   // error, but for queues with groups.
   io::Task<Result<std::vector<Result<>>>> erase(std::string name, std::vector<std::string> receipts);
+  // From when it was received; a message is out no longer than that, however often it is hidden.
+  static constexpr std::chrono::hours kLongestOut{12};
   struct Hiding {
     std::string receipt;
     std::chrono::seconds time;  // from now; 0: to be seen at once

@@ -125,6 +125,21 @@ TEST_F(QueuesTest, HidingIsOfMessagesInFlight) {
   EXPECT_EQ(hide("q", received[0].receipt, seconds(9)).error().code(), ErrorCode::InvalidArgument);
 }
 
+TEST_F(QueuesTest, AMessageIsHiddenForTwelveHoursInAllAtMost) {
+  create("q");
+  send("q", "x");
+  auto receipt = receive("q").at(0).receipt;
+  ASSERT_TRUE(hide("q", receipt, hours(12)));
+  turn(hours(11));
+  ASSERT_TRUE(hide("q", receipt, minutes(60)));
+  auto refused = hide("q", receipt, minutes(61));
+  EXPECT_EQ(refused.error().code(), ErrorCode::InvalidArgument);
+  EXPECT_NE(refused.error().message().find("beyond the limit [43200 seconds]"), std::string::npos);
+  turn(minutes(61));
+  auto again = receive("q").at(0).receipt;
+  EXPECT_TRUE(hide("q", again, hours(12))) << "each receive counts anew";
+}
+
 TEST_F(QueuesTest, DelaysAreOfTheMessageOrTheQueue) {
   Settings settings;
   settings.delay = seconds(10);
@@ -253,6 +268,31 @@ TEST_F(QueuesTest, AnExpiredReceiptOfAGroupIsAnError) {
   auto first = receive("q.fifo");
   turn(seconds(31));
   EXPECT_EQ(erase("q.fifo", first.at(0).receipt).error().code(), ErrorCode::InvalidArgument);
+}
+
+TEST_F(QueuesTest, AReceiveThatIsAskedForAgainByItsNameGivesTheSame) {
+  create("q.fifo");
+  for (const auto* body : {"1", "2"}) send("q.fifo", message(body, "g", body));
+  Queues::Wanted wanted;
+  wanted.attempt = "a";
+  auto receive_named = [&] { return wait(queues->receive("q.fifo", wanted, queues->make_listener())).value(); };
+  auto first = receive_named();
+  ASSERT_THAT(first, SizeIs(1));
+  turn(seconds(20));
+  auto again = receive_named();
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_EQ(again[0].receipt, first[0].receipt);
+  EXPECT_EQ(again[0].message.body, "1");
+  EXPECT_EQ(again[0].receives, 1u);
+  turn(seconds(20));
+  EXPECT_THAT(receive("q.fifo"), IsEmpty()) << "it is hidden anew";
+  EXPECT_TRUE(erase("q.fifo", first[0].receipt));
+  // What was deleted is not given again: this is a receive like any other.
+  auto next = receive_named();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(next[0].message.body, "2");
+  ASSERT_TRUE(hide("q.fifo", next[0].receipt, seconds(100)));
+  EXPECT_THAT(receive_named(), IsEmpty()) << "nor is what was hidden otherwise";
 }
 
 TEST_F(QueuesTest, ARepeatIsTheFirstMessage) {

@@ -30,6 +30,7 @@ io::Task<Reply> receive_message(Call call) {
   queue::Queues::Wanted wanted;
   wanted.most = static_cast<std::size_t>(most.value_or(1));
   if (visibility) wanted.visibility = std::chrono::seconds(*visibility);
+  wanted.attempt = parameters.text("ReceiveRequestAttemptId").value_or("");
   auto time = wait ? std::chrono::seconds(*wait) : record.settings.receive_wait;
   wanted.until = io::Deadline::in(call.services().loop, time);
   auto listener = call.queues().make_listener();

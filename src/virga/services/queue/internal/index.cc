@@ -54,6 +54,7 @@ void Index::add(Number number, const Arrival& arrival, SteadyTime now) {
   entry.receives = arrival.receives;
   entry.sent = arrival.sent;
   entry.due = arrival.due;
+  entry.taken = now;
   bool is_hidden = arrival.due > now;
   entry.state = !is_hidden ? State::Ready : arrival.receives > 0 ? State::Out : State::Delayed;
   count(entry.state, 1);
@@ -112,6 +113,7 @@ std::vector<Number> Index::take(std::size_t most, SteadyTime due, SteadyTime now
     unlink(number, entry);
     entry.state = State::Out;
     entry.due = due;
+    entry.taken = now;
     ++entry.receives;
     count(State::Out, 1);
     later_.insert({due, number});

@@ -19,7 +19,7 @@ namespace virga::services::queue::internal {
 enum class Ordering { None, ByGroup };
 
 // Which message of one queue can be received next. Holds of each message what that needs, and no body: a million of
-// them are some 180 MB. No I/O and no clock of its own, so that it can run in simulated time. One thread.
+// them are some 190 MB. No I/O and no clock of its own, so that it can run in simulated time. One thread.
 //
 // Without an order, the oldest message that can be seen comes first. With groups, a group's messages leave it in their
 // order, and none while another one of it is out; groups take turns by the age of their first message.
@@ -37,7 +37,8 @@ class Index {
     std::int64_t sent_ms = 0;   // as it is written; `sent` is what time is counted by
     std::int64_t first_ms = 0;  // when it was first received; 0: never
     SteadyTime sent{};
-    SteadyTime due{};  // Delayed, Out: when it can be seen
+    SteadyTime due{};    // Delayed, Out: when it can be seen
+    SteadyTime taken{};  // Out: when it was received, or when Virga started, if that was later
     Group* group = nullptr;
     std::uint32_t receives = 0;
     State state = State::Ready;

@@ -13,6 +13,7 @@
 #include "virga/services/queue/internal/dedup.h"
 #include "virga/services/queue/internal/index.h"
 #include "virga/services/queue/internal/keys.h"
+#include "virga/services/queue/internal/receive_attempts.h"
 #include "virga/services/queue/queues.h"
 
 namespace virga::services::queue {
@@ -29,6 +30,7 @@ struct Queue {
   QueueRecord record;
   Index index;
   Dedup dedup;
+  ReceiveAttempts attempts;
   io::Event loaded;  // all messages of before are in the index
   // Messages from this number on came since the start, and are in the index already.
   Number first_new = 0;
@@ -137,6 +139,11 @@ struct Queues::State {
               std::shared_ptr<const Message> message);
   io::Task<Result<std::shared_ptr<const Message>>> read(QueuePtr queue, Number number);
   io::Task<Result<std::vector<Received>>> take(QueuePtr queue, Wanted wanted);
+  static internal::MessageState state_of(const internal::Index::Entry& entry, WallTime visible);
+
+  // ---- internal/receive_again.cc ----
+  io::Task<Result<std::vector<Received>>> take_again(QueuePtr queue, Wanted wanted);
+  void remember(internal::Queue& queue, const std::string& attempt, const std::vector<Received>& received);
 
   // ---- internal/load.cc: what was there before, and what is over ----
   io::Task<void> load(QueuePtr queue);
