@@ -19,6 +19,10 @@ struct Parcel {
   std::string source;                                           // ARN of what sends it
   std::string group;                                            // for targets that keep an order; "": none
 };
+  std::string deduplication;  // for targets that take a thing only once; "": each parcel is one of its own
+  // Where the target is handed to later: by when that has to begin, and who gets it otherwise. 0: as the target has it.
+  std::chrono::seconds max_age{0};
+  std::string dead_letters;  // ARN; "": nobody
 
 // One kind of thing that parcels can be sent to: functions, queues, topics. One loop.
 class TargetKind {

@@ -30,8 +30,9 @@ Result<std::function<void()>> QueueTarget::send(std::string_view arn, events::Pa
   std::ranges::sort(message.attributes, {}, &Attribute::name);
   if (record.settings.is_fifo) {
     message.group = !parcel.group.empty() ? parcel.group : parcel.source.empty() ? "default" : parcel.source;
-    // Each parcel is a thing of its own, unless the queue looks at the content.
-    if (!record.settings.dedup_by_content) message.deduplication = make_uuid();
+    message.deduplication = std::move(parcel.deduplication);
+    // Each parcel is a thing of its own, unless it or the queue says otherwise.
+    if (message.deduplication.empty() && !record.settings.dedup_by_content) message.deduplication = make_uuid();
   }
   if (message.size() > record.settings.max_message) {
     return fail(ErrorCode::TooLarge, "the message has " + std::to_string(message.size()) + " bytes, and the queue '" +

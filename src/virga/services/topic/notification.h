@@ -15,7 +15,8 @@ struct Message {
   std::string subject;  // "": none
   MessageAttributes attributes;
   std::map<std::string, std::string> by_protocol;  // bodies of their own, of MessageStructure=json
-  std::string group;
+  std::string group;                               // of FIFO topics; queues get it of others, too
+  std::string deduplication;                       // of FIFO topics
 
   const std::string& body_for(const std::string& protocol) const;
 };

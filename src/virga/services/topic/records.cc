@@ -16,6 +16,16 @@ std::string attribute(const TopicAttributes& attributes, const std::string& name
 
 }  // namespace
 
+bool Topic::is_fifo() const {
+  auto found = attributes.find("FifoTopic");
+  return found != attributes.end() && found->second == "true";
+}
+
+bool Topic::dedups_by_content() const {
+  auto found = attributes.find("ContentBasedDeduplication");
+  return found != attributes.end() && found->second == "true";
+}
+
 std::string Topic::encode() const {
   RecordWriter writer(kFormat);
   writer.text(name);

@@ -18,6 +18,8 @@ struct Topic {
   TopicAttributes attributes;
   TopicTags tags;
 
+  bool is_fifo() const;            // keeps the order of each group, and takes a message only once
+  bool dedups_by_content() const;  // where a message does not say what makes it the same
   std::string encode() const;
   static std::optional<Topic> decode(std::string_view bytes);
 };

@@ -77,6 +77,12 @@ io::Task<Result<std::string>> Topics::subscribe(Subscription subscription) {
   VIRGA_CO_TRY(subscription.compile());
   auto line = lines_.find(subscription.topic);
   if (line == lines_.end()) co_return no_topic();
+  if (line->second.topic.is_fifo() && subscription.protocol != "sqs") {
+    co_return fail(
+        ErrorCode::InvalidArgument,
+        "Protocol Reason: a FIFO topic sends to queues (sqs) alone; let a function read such a queue through "
+        "an event source mapping");
+  }
   for (const auto& [id, known] : line->second.subscriptions) {
     if (known->protocol == subscription.protocol && known->endpoint == subscription.endpoint) co_return id;
   }

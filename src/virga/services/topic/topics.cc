@@ -1,6 +1,7 @@
 #include "virga/services/topic/topics.h"
 
 #include "virga/base/encoding.h"
+#include "virga/base/hash.h"
 #include "virga/base/id.h"
 #include "virga/telemetry/log.h"
 
@@ -61,6 +62,7 @@ void Topics::send_one(store::Batch& batch, const Subscription& subscription, con
   events::Parcel parcel;
   parcel.source = topic;
   parcel.group = message.group;
+  parcel.deduplication = message.deduplication;
   if (subscription.protocol == "lambda") {
     parcel.body = write_lambda_event(around, message, body);
   } else if (subscription.is_raw()) {
@@ -98,6 +100,29 @@ void Topics::post(store::Batch& batch, const Subscription& subscription, std::st
   arrivals.push_back(parts_.endpoints.add_to(batch, post));
 }
 
+Result<> Topics::complete(std::string_view topic, Message& message) const {
+  auto line = lines_.find(std::string(topic));
+  if (line == lines_.end()) return fail(ErrorCode::NotFound, "Topic does not exist");
+  if (!line->second.topic.is_fifo()) {
+    if (message.deduplication.empty()) return {};
+    return fail(
+        ErrorCode::InvalidArgument,
+        "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid "
+        "for this topic type");
+  }
+  if (message.group.empty()) {
+    return fail(ErrorCode::InvalidArgument, "The MessageGroupId parameter is required for FIFO topics");
+  }
+  if (!message.deduplication.empty()) return {};
+  if (!line->second.topic.dedups_by_content()) {
+    return fail(ErrorCode::InvalidArgument,
+                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+                "explicitly");
+  }
+  message.deduplication = to_hex(sha256(message.body));
+  return {};
+}
+
 io::Task<Result<>> Topics::publish(std::string topic, std::vector<Message> messages) {
   auto line = lines_.find(topic);
   if (line == lines_.end()) co_return fail(ErrorCode::NotFound, "Topic does not exist");
@@ -126,8 +151,16 @@ Result<std::function<void()>> Topics::send(std::string_view arn, events::Parcel 
   message.body = std::move(parcel.body);
   message.group = std::move(parcel.group);
   for (auto& [name, text] : parcel.attributes) message.attributes[name] = {"String", text};
+  const auto& line = lines_.at(std::string(topic_in(arn)));
+  if (line.topic.is_fifo()) {
+    if (message.group.empty()) message.group = parcel.source.empty() ? "default" : parcel.source;
+    message.deduplication = std::move(parcel.deduplication);
+    // As a queue does it: each parcel is a thing of its own.
+    if (message.deduplication.empty() && !line.topic.dedups_by_content()) message.deduplication = message.id;
+    VIRGA_TRY(complete(line.topic.name, message));
+  }
   Arrivals arrivals;
-  add_to(batch, lines_.at(std::string(topic_in(arn))), message, arrivals);
+  add_to(batch, line, message, arrivals);
   return [arrivals = std::move(arrivals)] {
     for (const auto& arrived : arrivals) arrived();
   };

@@ -54,7 +54,9 @@ class Topics final : public events::TargetKind {
   io::Task<Result<>> put_subscription(Subscription subscription);
   io::Task<Result<>> unsubscribe(std::string arn);
 
-  // Ids are made where there are none.
+  // What a FIFO topic needs: InvalidArgument if the message has no group, or nothing that makes it the same as another.
+  Result<> complete(std::string_view topic, Message& message) const;
+  // Each is complete. What a queue with groups has had within five minutes it does not take again.
   io::Task<Result<>> publish(std::string topic, std::vector<Message> messages);
 
   std::string topic_arn(std::string_view topic) const;

@@ -12,6 +12,18 @@ using ::testing::IsEmpty;
 
 const std::string kHello = "arn:aws:lambda:us-east-1:000000000000:function:hello";
 
+// Takes what is sent to queues, and keeps it.
+class NotedQueues final : public events::TargetKind {
+ public:
+  bool takes(std::string_view arn) const override { return arn.find(":sqs:") != arn.npos; }
+  Result<> check(std::string_view) const override { return {}; }
+  Result<std::function<void()>> send(std::string_view, events::Parcel parcel, store::Batch&) override {
+    parcels.push_back(std::move(parcel));
+    return [] {};
+  }
+  std::vector<events::Parcel> parcels;
+};
+
 class TopicsTest : public events::testing::AsyncWorld {
  protected:
   TopicsTest() { begin(); }
@@ -161,6 +173,57 @@ TEST_F(TopicsTest, WhatIsNotOnTheDiskIsNotAcknowledged) {
   EXPECT_FALSE(publish(message("x")));
   EXPECT_THAT(invoker.invocations, IsEmpty());
   tests.store.fail_commits(std::nullopt);
+}
+
+TEST_F(TopicsTest, AFifoTopicHandsGroupsAndDeduplicationOnToQueues) {
+  NotedQueues queues;
+  targets.add(queues);
+  Topic topic;
+  topic.name = "t";
+  topic.attributes = {{"FifoTopic", "true"}};
+  ASSERT_TRUE(run(topics->put_topic(topic)));
+  EXPECT_EQ(run(topics->subscribe(to_function())).error().code(), ErrorCode::InvalidArgument);
+  auto to_queue = to_function();
+  to_queue.protocol = "sqs";
+  to_queue.endpoint = "arn:aws:sqs:us-east-1:000000000000:q.fifo";
+  ASSERT_TRUE(run(topics->subscribe(to_queue)));
+
+  auto one = message("x");
+  EXPECT_THAT(topics->complete("t", one).error().message(), HasSubstr("MessageGroupId"));
+  one.group = "g";
+  EXPECT_THAT(topics->complete("t", one).error().message(), HasSubstr("ContentBasedDeduplication"));
+  one.deduplication = "d";
+  ASSERT_TRUE(topics->complete("t", one));
+  ASSERT_TRUE(publish(one));
+  ASSERT_EQ(queues.parcels.size(), 1u);
+  EXPECT_EQ(queues.parcels[0].group, "g");
+  EXPECT_EQ(queues.parcels[0].deduplication, "d");
+
+  topic.attributes["ContentBasedDeduplication"] = "true";
+  ASSERT_TRUE(run(topics->put_topic(topic)));
+  auto first = message("same");
+  auto second = message("same");
+  for (auto* same : {&first, &second}) {
+    same->group = "g";
+    ASSERT_TRUE(topics->complete("t", *same));
+    ASSERT_TRUE(publish(*same));
+  }
+  ASSERT_EQ(queues.parcels.size(), 3u);
+  EXPECT_FALSE(queues.parcels[1].deduplication.empty());
+  EXPECT_EQ(queues.parcels[1].deduplication, queues.parcels[2].deduplication);
+
+  // What a bus sends has a group as well.
+  store::Batch batch;
+  ASSERT_TRUE(topics->send(topics->topic_arn("t"), {.body = "b", .source = "arn:rule"}, batch));
+  EXPECT_EQ(queues.parcels.back().group, "arn:rule");
+}
+
+TEST_F(TopicsTest, OnlyFifoTopicsTakeDeduplicationIds) {
+  make_topic();
+  auto one = message("x");
+  EXPECT_TRUE(topics->complete("t", one));
+  one.deduplication = "d";
+  EXPECT_EQ(topics->complete("t", one).error().code(), ErrorCode::InvalidArgument);
 }
 
 }  // namespace

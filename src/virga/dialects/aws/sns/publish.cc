@@ -39,7 +39,7 @@ Answer<services::MessageAttributes> read_attributes(const Query& query, const st
 }
 
 // The message whose parameters begin with `prefix`.
-Answer<services::Message> read_message(const Call& call, const std::string& prefix) {
+Answer<services::Message> read_message(const Call& call, const std::string& topic, const std::string& prefix) {
   const auto& query = call.query;
   auto text = [&](std::string_view name) { return std::string(query.find(prefix + std::string(name)).value_or("")); };
   services::Message message;
@@ -47,10 +47,14 @@ Answer<services::Message> read_message(const Call& call, const std::string& pref
   message.body = text("Message");
   message.subject = text("Subject");
   message.group = text("MessageGroupId");
+  message.deduplication = text("MessageDeduplicationId");
   VIRGA_OR_REFUSE(message.attributes, read_attributes(query, prefix));
   if (message.body.empty()) return std::unexpected(invalid("Empty message"));
   if (message.body.size() > kMostBytes) return std::unexpected(invalid("Message too long"));
   if (message.subject.size() > 100) return std::unexpected(invalid("Subject"));
+  if (auto complete = call.topics.complete(topic, message); !complete) {
+    return std::unexpected(refusal_of(complete.error()));
+  }
   if (text("MessageStructure") != "json") return message;
   auto bodies = json::parse(message.body);
   const auto* otherwise = bodies ? bodies->find("default") : nullptr;
@@ -70,7 +74,7 @@ Answer<services::Message> read_message(const Call& call, const std::string& pref
 io::Task<Reply> publish(Call call) {
   bool has_target = !call.text("TargetArn").empty();
   VIRGA_OR_REFUSE_CO(std::string topic, topic_of(call, has_target ? "TargetArn" : "TopicArn"));
-  VIRGA_OR_REFUSE_CO(services::Message message, read_message(call, ""));
+  VIRGA_OR_REFUSE_CO(services::Message message, read_message(call, topic, ""));
   std::string out;
   add_element(out, "MessageId", message.id);
   std::vector<services::Message> messages;
@@ -99,7 +103,7 @@ io::Task<Reply> publish_batch(Call call) {
       co_return std::unexpected(
           Refusal{400, "BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.", {}});
     }
-    auto message = read_message(call, prefix);
+    auto message = read_message(call, topic, prefix);
     if (!message) {
       refused.emplace(id, message.error());
       continue;

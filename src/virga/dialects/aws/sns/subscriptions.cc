@@ -65,6 +65,11 @@ io::Task<Reply> subscribe(Call call) {
   subscription.endpoint = call.text("Endpoint");
   subscription.attributes = read_map(call.query, "Attributes.entry", "key", "value");
   const auto& protocol = subscription.protocol;
+  if (protocol == "https") {
+    co_return std::unexpected(
+        invalid("Protocol Reason: Virga does not deliver over https yet; subscribe the endpoint as http, with a proxy "
+                "beside it that adds TLS, or a function that posts the message on"));
+  }
   if (protocol != "lambda" && protocol != "sqs" && protocol != "http") {
     co_return std::unexpected(
         invalid(fmt::format("Protocol Reason: Virga delivers to lambda, sqs and http, not to '{}' yet", protocol)));

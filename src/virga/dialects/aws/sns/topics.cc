@@ -11,7 +11,10 @@ namespace {
 
 constexpr std::size_t kPage = 100;
 
+constexpr std::string_view kFifo = ".fifo";
+
 bool is_topic_name(std::string_view name) {
+  if (name.size() <= 256 && name.ends_with(kFifo)) name.remove_suffix(kFifo.size());
   return !name.empty() && name.size() <= 256 && std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
   });
@@ -32,8 +35,10 @@ io::Task<Reply> create_topic(Call call) {
   topic.name = call.text("Name");
   topic.attributes = read_map(call.query, "Attributes.entry", "key", "value");
   topic.tags = read_map(call.query, "Tags.member", "Key", "Value");
-  if (topic.name.ends_with(".fifo") || topic.attributes.contains("FifoTopic")) {
-    co_return std::unexpected(invalid("Virga does not implement FIFO topics yet"));
+  if (topic.is_fifo() != topic.name.ends_with(kFifo)) {
+    co_return std::unexpected(invalid(topic.is_fifo() ? "Topic Name Reason: names of FIFO topics end with .fifo"
+                                                      : "Topic Name Reason: only names of FIFO topics end with .fifo; "
+                                                        "set the attribute FifoTopic to true"));
   }
   if (!is_topic_name(topic.name)) co_return std::unexpected(invalid("Topic Name"));
   std::string out;
@@ -95,7 +100,7 @@ io::Task<Reply> get_topic_attributes(Call call) {
 io::Task<Reply> set_topic_attributes(Call call) {
   VIRGA_OR_REFUSE_CO(std::string name, topic_of(call));
   auto attribute = call.text("AttributeName");
-  if (attribute.empty() || attribute == "TopicArn" || attribute == "Owner") {
+  if (attribute.empty() || attribute == "TopicArn" || attribute == "Owner" || attribute == "FifoTopic") {
     co_return std::unexpected(invalid("AttributeName"));
   }
   auto topic = call.topics.lines().at(name).topic;
