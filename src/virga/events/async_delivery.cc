@@ -26,6 +26,7 @@ struct AsyncCalls::State::Run {
   std::shared_ptr<const AcceptedCall> call;
   History history;
   Rules rules;
+  bool is_undelivered = false;                  // its sender does not want it run any more
   microseconds queue{};                         // how long it waited for an instance
   std::vector<std::function<void()>> arrivals;  // to be called once all is on the disk
 };
@@ -125,6 +126,13 @@ io::Task<bool> AsyncCalls::State::attempt(Run& run) {
   run.rules = rules_of(*resolved->function, call.qualifier);
   if (call.retries) run.rules.retries = *call.retries;
   WallTime accepted{std::chrono::milliseconds(run.ticket.entry.accepted_ms)};
+  bool is_begun = !run.history.attempts.empty();
+  if (call.max_age.count() > 0 && !is_begun && now - accepted > call.max_age) {
+    run.is_undelivered = true;
+    end(run, Condition::EventAgeExceeded,
+        "it could not run within the " + std::to_string(call.max_age.count()) + " s that " + call.sender + " allows");
+    co_return true;
+  }
   if (now - accepted > run.rules.max_age) {
     end(run, Condition::EventAgeExceeded,
         "it could not run within the " + std::to_string(run.rules.max_age.count()) + " s that its function allows");
@@ -203,9 +211,14 @@ store::Batch AsyncCalls::State::make_record(Run& run) {
   }
   bool is_good = history.state == CallState::Succeeded;
   const auto& destination = is_good ? run.rules.on_success : run.rules.on_failure;
-  if (!destination.empty()) hand_over(run, destination, internal::destination_record(*run.call, history), batch);
-  if (!is_good && !run.rules.dead_letters.empty()) {
+  if (!destination.empty() && !run.is_undelivered)
+    hand_over(run, destination, internal::destination_record(*run.call, history), batch);
+  if (!is_good && !run.rules.dead_letters.empty() && !run.is_undelivered) {
     hand_over(run, run.rules.dead_letters, internal::dead_letter(*run.call, history), batch);
+  }
+  // To its sender it was never handed over; to its function nothing has happened.
+  if (run.is_undelivered && !run.call->undelivered_to.empty()) {
+    hand_over(run, run.call->undelivered_to, internal::undelivered(*run.call, history), batch);
   }
   std::vector<std::string> forgotten = {internal::key_of(internal::kCalls, id), history_key};
   if (!run.call->idempotency_key.empty()) {

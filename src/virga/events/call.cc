@@ -8,6 +8,8 @@ namespace virga::events {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormatOfSender = 2;  // of a call with what its sender allows behind the rest
+constexpr std::uint64_t kMostSeconds = 1ull << 31;
 constexpr std::array<std::string_view, 4> kStates = {"waiting", "running", "succeeded", "failed"};
 constexpr std::array<std::string_view, 5> kConditions = {"", "Success", "RetriesExhausted", "EventAgeExceeded",
                                                          "FunctionGone"};
@@ -39,12 +41,14 @@ bool AcceptedCall::operator==(const AcceptedCall& other) const {
 }
 
 std::string AcceptedCall::encode() const {
-  RecordWriter writer(kFormat);
+  bool has_sender = max_age.count() > 0;
+  RecordWriter writer(has_sender ? kFormatOfSender : kFormat);
   writer.text(function.text()).text(qualifier).time(accepted);
   writer.number(retries ? 1 + *retries : 0).text(idempotency_key);
   writer.text(invocation.id.text()).text(invocation.invoked_arn).text(invocation.trace_id);
   writer.text(invocation.client_context).text(invocation.cognito_identity).text(invocation.tenant_id);
   writer.text(invocation.caller).text(invocation.payload);
+  if (has_sender) writer.number(static_cast<std::uint64_t>(max_age.count())).text(undelivered_to).text(sender);
   return writer.take();
 }
 
@@ -63,7 +67,13 @@ Result<AcceptedCall> AcceptedCall::decode(std::string_view bytes) {
     *text = reader.text();
   }
   invocation.kind = model::InvocationKind::Event;
-  if (reader.format() != kFormat || !reader.is_whole()) return damaged("an accepted call");
+  if (reader.format() == kFormatOfSender) {
+    call.max_age = std::chrono::seconds(reader.number() % kMostSeconds);
+    call.undelivered_to = reader.text();
+    call.sender = reader.text();
+  }
+  bool is_known = reader.format() == kFormat || reader.format() == kFormatOfSender;
+  if (!is_known || !reader.is_whole()) return damaged("an accepted call");
   return call;
 }
 

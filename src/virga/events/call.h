@@ -22,6 +22,10 @@ struct AcceptedCall {
   WallTime accepted;
   std::optional<std::uint32_t> retries;  // nullopt: as the function's rules say (rules.h)
   std::string idempotency_key;           // "": none
+  // What a rule or schedule that sent it allows until it is begun for the first time (RetryPolicy, DeadLetterConfig).
+  std::chrono::seconds max_age{0};  // 0: as long as the function does
+  std::string undelivered_to;       // ARN of what gets it when it is too old; "": nothing
+  std::string sender;               // ARN of the rule or schedule
 
   std::string encode() const;
   static Result<AcceptedCall> decode(std::string_view bytes);

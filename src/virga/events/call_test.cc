@@ -52,6 +52,13 @@ TEST(AcceptedCallRecord, ComesBackAsItWas) {
   EXPECT_EQ(read->invocation.payload, call.invocation.payload);
   call.retries.reset();
   EXPECT_EQ(AcceptedCall::decode(call.encode())->retries, std::nullopt);
+  call.max_age = std::chrono::seconds(60);
+  call.undelivered_to = "arn:dead";
+  call.sender = "arn:rule";
+  auto sent = AcceptedCall::decode(call.encode());
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->max_age, call.max_age);
+  EXPECT_EQ(*sent, call);
 }
 
 TEST(HistoryRecord, ComesBackAsItWas) {

@@ -54,7 +54,8 @@ Result<> Bus::load(const store::Store& store) {
 // ---- Events.
 
 // `event` is whole, raw included.
-std::vector<std::function<void()>> Bus::send(store::Batch& batch, const BusRule& rule, const json::Value& event) {
+std::vector<std::function<void()>> Bus::send(store::Batch& batch, const BusRule& rule, const json::Value& event,
+                                             std::chrono::seconds age) {
   std::vector<std::function<void()>> arrivals;
   auto arn = rule_arn(parts_.place, rule);
   auto now = format_seconds(parts_.loop.clock().wall());
@@ -63,7 +64,8 @@ std::vector<std::function<void()>> Bus::send(store::Batch& batch, const BusRule&
     parcel.body = target.make_input({event, arn, rule.name, now});
     parcel.source = arn;
     parcel.group = target.group;
-    auto handled = internal::hand_over(parts_.targets, target.arn, std::move(parcel), target.dead_letters, batch);
+    parcel.max_age = target.max_age;
+    auto handled = internal::hand_over(parts_.targets, target.arn, std::move(parcel), target.dead_letters, batch, age);
     (handled.is_good ? matched_ : undeliverable_).add();
     if (!handled.is_good) {
       log::warn("a rule's target takes nothing", {{"rule", arn}, {"target", id}, {"problem", handled.result}});
@@ -133,7 +135,7 @@ Handled Bus::fire(const Fire& fire, store::Batch& batch) {
   event.resources.push_back(rule_arn(parts_.place, *rule));
   auto text = event.to_json(parts_.place);
   auto value = json::parse(text);
-  handled.arrivals = send(batch, *rule, *value);
+  handled.arrivals = send(batch, *rule, *value, internal::age_of(fire, parts_.loop.clock().wall()));
   handled.is_good = handled.arrivals.size() == rule->targets.size();
   handled.result =
       "sent to " + std::to_string(handled.arrivals.size()) + " of " + std::to_string(rule->targets.size()) + " targets";

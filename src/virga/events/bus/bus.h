@@ -75,7 +75,8 @@ class Bus final : public ScheduleOwner {
   Handled fire(const Fire& fire, store::Batch& batch) override;
 
  private:
-  std::vector<std::function<void()>> send(store::Batch& batch, const BusRule& rule, const json::Value& event);
+  std::vector<std::function<void()>> send(store::Batch& batch, const BusRule& rule, const json::Value& event,
+                                          std::chrono::seconds age = {});
   io::Task<Result<>> write_rule(BusRule rule);
   io::Task<void> take_turn();
   void give_turn();

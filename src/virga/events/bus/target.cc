@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "virga/events/internal/hand_over.h"
 #include "virga/json/cursor.h"
 #include "virga/json/text.h"
 
@@ -115,6 +116,7 @@ Result<RuleTarget> RuleTarget::read(std::string_view text) {
   VIRGA_TRY(read_text(object, "InputPath", target.input_path));
   if (target.id.empty() || target.arn.empty()) return fail(ErrorCode::InvalidArgument, "A target has an Id and an Arn");
   if (const auto* letters = object.find("DeadLetterConfig")) VIRGA_TRY(read_text(*letters, "Arn", target.dead_letters));
+  VIRGA_TRY_ASSIGN(target.max_age, internal::read_max_age(object));
   if (const auto* queue = object.find("SqsParameters")) VIRGA_TRY(read_text(*queue, "MessageGroupId", target.group));
   if (const auto* transformer = object.find("InputTransformer")) {
     VIRGA_TRY(read_text(*transformer, "InputTemplate", target.input_template));

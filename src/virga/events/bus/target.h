@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,8 +22,9 @@ struct RuleTarget {
   std::map<std::string, std::string> paths;  // variables of the template, and where they stand in the event
   std::string input_template;
 
-  std::string dead_letters;  // ARN; "": none
-  std::string group;         // SqsParameters.MessageGroupId
+  std::string dead_letters;         // ARN; "": none
+  std::chrono::seconds max_age{0};  // RetryPolicy.MaximumEventAgeInSeconds; 0: none
+  std::string group;                // SqsParameters.MessageGroupId
 
   // InvalidArgument says which member is wrong, in EventBridge's words where it has some.
   static Result<RuleTarget> read(std::string_view text);

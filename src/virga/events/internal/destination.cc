@@ -76,4 +76,16 @@ Parcel dead_letter(const AcceptedCall& call, const History& history) {
   return parcel;
 }
 
+Parcel undelivered(const AcceptedCall& call, const History& history) {
+  Parcel parcel;
+  parcel.source = call.sender;
+  parcel.body = call.invocation.payload;
+  parcel.attributes = {{"ERROR_CODE", "THROTTLING"},
+                       {"ERROR_MESSAGE", history.reason},
+                       {"EXHAUSTED_RETRY_CONDITION", "MaximumEventAgeInSeconds"},
+                       {"RULE_ARN", call.sender},
+                       {"TARGET_ARN", call.invocation.invoked_arn}};
+  return parcel;
+}
+
 }  // namespace virga::events::internal

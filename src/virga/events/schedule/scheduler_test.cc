@@ -247,6 +247,49 @@ TEST_F(SchedulerTest, ALoopOfBusesEnds) {
   entries[0].event.source = "shop";
   EXPECT_TRUE(run(bus->put(entries)));
 }
+TEST_F(SchedulerTest, AFiringThatIsLaterThanItsRetryPolicyAllowsIsADeadLetter) {
+  auto late = schedule("rate(1 hour)");
+  late.target = R"({"Arn":")" + kHello +
+                R"(","Input":"1","RetryPolicy":{"MaximumEventAgeInSeconds":600},)"
+                R"("DeadLetterConfig":{"Arn":"arn:aws:lambda:r:0:function:other"}})";
+  ASSERT_TRUE(run(schedules->create(late)));
+  restart_after(std::chrono::minutes(65));
+  ASSERT_EQ(invoker.functions.size(), 1u);
+  EXPECT_EQ(invoker.functions.back(), "hello") << "five minutes are allowed";
+  restart_after(std::chrono::minutes(80));
+  ASSERT_EQ(invoker.functions.size(), 2u);
+  EXPECT_EQ(invoker.functions.back(), "other");
+  auto wrong = schedule("rate(1 hour)");
+  wrong.name = "w";
+  wrong.target = R"({"Arn":")" + kHello + R"(","RetryPolicy":{"MaximumEventAgeInSeconds":5}})";
+  EXPECT_THAT(run(schedules->create(wrong)).error().message(), HasSubstr("from 60 to 86400"));
+}
+
+TEST_F(SchedulerTest, AnEventThatItsFunctionCannotBeginWithInTimeIsADeadLetter) {
+  BusRule rule;
+  rule.bus = kDefaultBus;
+  rule.name = "r";
+  rule.pattern = R"({"source":["shop"]})";
+  rule.targets.emplace("1", *RuleTarget::read(R"({"Id":"1","Arn":")" + kHello +
+                                              R"(","Input":"7","RetryPolicy":{"MaximumEventAgeInSeconds":60},)"
+                                              R"("DeadLetterConfig":{"Arn":"arn:aws:lambda:r:0:function:other"}})"));
+  ASSERT_TRUE(run(bus->put_rule(rule)));
+  for (int i = 0; i < 10; ++i) invoker.outcomes.push_back(dispatch::testing::FakeInvoker::refusal());
+  std::vector<Bus::Entry> entries(1);
+  entries[0].event.source = "shop";
+  ASSERT_TRUE(run(bus->put(entries)));
+  for (int i = 0; i < 58; ++i) turn(std::chrono::seconds(1));
+  auto refused = invoker.functions.size();
+  EXPECT_GT(refused, 2u) << "it is tried again and again";
+  for (const auto& name : invoker.functions) EXPECT_EQ(name, "hello");
+  invoker.outcomes.clear();
+  invoker.functions.clear();
+  restart_after(std::chrono::minutes(1));
+  turn(std::chrono::minutes(5));
+  EXPECT_THAT(invoker.functions, ElementsAre("other"));
+  EXPECT_EQ(invoker.invocations.back().payload, "7");
+}
+
 
 }  // namespace
 }  // namespace virga::events

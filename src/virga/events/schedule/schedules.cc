@@ -141,6 +141,7 @@ io::Task<Result<>> Schedules::write(Schedule schedule, bool is_new) {
   }
   VIRGA_CO_TRY_ASSIGN(auto target, json::parse(schedule.target));
   VIRGA_CO_TRY(parts_.targets.check(member(target, "Arn")));
+  VIRGA_CO_TRY(internal::read_max_age(target));
   schedule.modified = parts_.loop.clock().wall();
   schedule.plan.created = std::chrono::floor<std::chrono::seconds>(schedule.created);
   store::Batch batch;
@@ -271,7 +272,8 @@ Handled Schedules::send(const Schedule& schedule, const Fire& fire, store::Batch
     parcel.body = input;
   }
   return internal::hand_over(parts_.targets, target_arn, std::move(parcel), member(*target, "DeadLetterConfig", "Arn"),
-                             batch);
+                             batch, internal::age_of(fire, parts_.loop.clock().wall()));
 }
 
 }  // namespace virga::events
+  parcel.max_age = internal::read_max_age(*target).value_or(std::chrono::seconds(0));

@@ -54,6 +54,11 @@ Result<std::function<void()>> FunctionTarget::send(std::string_view arn, Parcel 
   call.invocation.id = model::RequestId(make_ordered_uuid(call.accepted, parts_.random));
   call.invocation.invoked_arn = arn;
   call.invocation.payload = std::move(parcel.body);
+  if (parcel.max_age.count() > 0) {
+    call.max_age = parcel.max_age;
+    call.undelivered_to = std::move(parcel.dead_letters);
+    call.sender = std::move(parcel.source);
+  }
   return parts_.calls.add_to(batch, std::move(call));
 }
 
