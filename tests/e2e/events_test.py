@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from virga import PROGRAM, ROLE, Virga, main, request, wait_until
+from virga import PROGRAM, ROLE, Virga, main, metric, request, wait_until
 
 SINK = "exports.handler = async (event) => { console.log('GOT ' + JSON.stringify(event)); };"
 FAILING = "exports.handler = async () => { throw new Error('on purpose'); };"
@@ -240,6 +240,32 @@ class Events(unittest.TestCase):
         sns.delete_topic(TopicArn=topic)
         self.assertEqual(sns.list_topics()["Topics"], [])
 
+    def test_a_fifo_topic_keeps_the_order_of_groups_and_sends_nothing_twice(self):
+        sns, sqs = self.virga.client("sns"), self.virga.client("sqs")
+        url = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+        queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for wrong in ({"Name": "orders", "Attributes": {"FifoTopic": "true"}}, {"Name": "orders.fifo"}):
+            with self.assertRaises(sns.exceptions.InvalidParameterException):
+                sns.create_topic(**wrong)
+        topic = sns.create_topic(Name="orders.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+        for wrong in ({"Protocol": "lambda", "Endpoint": self.create("sink")},
+                      {"Protocol": "https", "Endpoint": "https://127.0.0.1/in"}):
+            with self.assertRaises(sns.exceptions.InvalidParameterException) as refused:
+                sns.subscribe(TopicArn=topic, **wrong)
+        self.assertIn("proxy", str(refused.exception))
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+        with self.assertRaises(sns.exceptions.InvalidParameterException):
+            sns.publish(TopicArn=topic, Message="x", MessageGroupId="g")
+        for body in ("1", "2", "2", "3"):
+            sns.publish(TopicArn=topic, Message=body, MessageGroupId="g", MessageDeduplicationId=body)
+        attempt = {"QueueUrl": url, "MaxNumberOfMessages": 10, "ReceiveRequestAttemptId": "a"}
+        first = sqs.receive_message(**attempt)["Messages"]
+        self.assertEqual([message["Body"] for message in first], ["1", "2", "3"])
+        again = sqs.receive_message(**attempt)["Messages"]
+        self.assertEqual([message["ReceiptHandle"] for message in again],
+                         [message["ReceiptHandle"] for message in first])
+        self.assertNotIn("Messages", sqs.receive_message(QueueUrl=url))
+
     # ---- Schedules.
 
     def schedule(self, arn, expression, **more):
@@ -304,6 +330,14 @@ class Events(unittest.TestCase):
         self.events.put_rule(Name="tick", ScheduleExpression="rate(1 second)")
         self.events.put_targets(Rule="tick", Targets=[{"Id": "1", "Arn": sink, "Input": '"tick"'}])
         wait_until(lambda: "tick" in self.got(), 20, "the rule's schedule fires")
+
+    def test_a_function_is_ready_when_its_schedule_fires(self):
+        sink = self.create("sink")
+        due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=6)
+        self.scheduler.create_schedule(**self.schedule(sink, due.strftime("at(%Y-%m-%dT%H:%M:%S)")))
+        self.wait_for(1)
+        self.assertEqual(metric(self.virga, "virga_instances_prepared_total"), 1)
+        self.assertEqual(metric(self.virga, "virga_cold_starts_total"), 0)
 
     def test_a_kill_doubles_no_firing_and_loses_none(self):
         failing = self.create("failing", FAILING)

@@ -369,6 +369,14 @@ io::Task<void> Dispatcher::warm(catalog::VersionPointer version, catalog::Versio
   (void)started;
 }
 
+void Dispatcher::prepare(const catalog::Resolved& target) {
+  auto& state = *state_;
+  bool may_run = target.function->function.reserved_concurrency.value_or(1) > 0;
+  if (state.is_stopping || !may_run || !check_ready(*target.version)) return;
+  auto pool = state.pool_of(target.version);
+  if (pool && (*pool)->prepare()) state.figures.count_prepared();
+}
+
 ProvisionedCounts Dispatcher::provisioned(const model::Version& version) const {
   auto found = state_->pools.find(version.revision.text());
   if (found != state_->pools.end()) return found->second->provisioned();

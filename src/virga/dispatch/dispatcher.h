@@ -43,6 +43,7 @@ class Dispatcher final : public Invoker {
 
   io::Task<void> taken_over(catalog::VersionPointer version) override;
   io::Task<void> warm(catalog::VersionPointer version, catalog::VersionPointer used) override;
+  void prepare(const catalog::Resolved& target) override;
   std::optional<SteadyTime> last_waited_for() const override;
   InstanceCounts instances() const override;
   ProvisionedCounts provisioned(const model::Version& version) const override;

@@ -42,7 +42,9 @@ Figures::Figures(metrics::Registry& registry)
       requeued_(registry.counter("virga_requeued_total",
                                  "Invocations given to another instance because theirs ended before it began them.")),
       cold_starts_(
-          registry.counter("virga_cold_starts_total", "Invocations that waited for an instance's first start.")) {
+          registry.counter("virga_cold_starts_total", "Invocations that waited for an instance's first start.")),
+      prepared_(registry.counter("virga_instances_prepared_total",
+                                 "Instances that were started for a call that was known to come.")) {
   auto& evictions = registry.counters("virga_instance_evictions_total",
                                       "Idle instances that were ended: to make room for another one, because "
                                       "instances had grown beyond the memory budget, idle for too long, or given up "

@@ -26,6 +26,7 @@ class Figures {
   void forget(const model::FunctionName& function);
 
   void count(const OfFunction& cells, const model::FunctionName& function, const model::Outcome& outcome);
+  void count_prepared() { prepared_.add(); }
   void count_retry() { requeued_.add(); }
 
   // A call that was refused at once because of how long it would have waited.
@@ -53,6 +54,7 @@ class Figures {
   metrics::Family<metrics::Counter>& fallbacks_;
   metrics::Counter& requeued_;
   metrics::Counter& cold_starts_;
+  metrics::Counter& prepared_;
   std::array<std::shared_ptr<metrics::Counter>, 4> evictions_;  // by Eviction
   std::array<std::shared_ptr<metrics::Counter>, 2> shed_;       // by Shed
   std::shared_ptr<metrics::Histogram> queue_;

@@ -45,6 +45,10 @@ class Invoker {
   // none could be started within ten seconds. At once where `used` has no instances: nobody would notice.
   virtual io::Task<void> warm(catalog::VersionPointer version, catalog::VersionPointer used) = 0;
 
+  // A call of this target is known to come within seconds: starts an instance for it if there is none, in room that is
+  // free. Nothing is ended for it, and nothing is done for a version with provisioned concurrency.
+  virtual void prepare(const catalog::Resolved& target) = 0;
+
   // When a call that somebody waits for (no event) last began or ended: work that can wait leaves those the room.
   // nullopt: never.
   virtual std::optional<SteadyTime> last_waited_for() const { return std::nullopt; }

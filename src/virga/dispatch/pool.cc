@@ -233,7 +233,7 @@ bool Pool::start_one(Reach reach) {
   auto made = std::make_unique<Place>(*this);
   auto& place = *made;
   place.memory = one();
-  auto may_take = reach == Reach::Fair ? &Pool::may_take : nullptr;
+  auto may_take = reach == Reach::All ? nullptr : reach == Reach::Fair ? &Pool::may_take : &Pool::may_take_none;
   if (!parts_.budget.admit(place, parts_.loop.now(), may_take)) return false;
   places_.push_back(std::move(made));
   place.instance = parts_.maker.make(version_, place);

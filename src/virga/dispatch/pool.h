@@ -75,6 +75,9 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   // Keeps so many instances ready whatever else needs the room.
   void pin(std::uint32_t count);
   ProvisionedCounts provisioned() const;
+  // Starts an instance for a call that is known to come, unless there is one; false: nothing was started. Nobody's
+  // instance is ended for it, and it is the first to go when room is needed.
+  bool prepare();
   // Called now and then: what could not be started is tried again.
   void take_care();
 
@@ -128,9 +131,10 @@ class Pool final : public std::enable_shared_from_this<Pool> {
   void end(Place& place);
   Demand demand() const;
   // Whose idle instances may go for one that starts.
-  enum class Reach { Fair, All };
+  enum class Reach { None, Fair, All };
   bool start_one(Reach reach = Reach::All);  // false: there is no room for it
   static bool may_take(const Kept& victim, const Kept& asking, SteadyTime now);
+  static bool may_take_none(const Kept& victim, const Kept& asking, SteadyTime now);
   bool make_room_and_start();  // false: not now
   std::optional<Error> too_long(const runtime::Call& call) const;
   void set_idle(Place& place);

@@ -1,4 +1,5 @@
-// Provisioned concurrency: the instances of a pool that stay ready whatever else needs the room.
+// Instances of a pool that are there before a call comes: those of provisioned concurrency, which stay ready whatever
+// else needs the room, and those made ready for a call that is known to come.
 #include "virga/dispatch/pool.h"
 
 namespace virga::dispatch {
@@ -42,6 +43,16 @@ void Pool::settle_pins() {
     }
     places_.back()->is_pinned = true;
   }
+}
+
+bool Pool::may_take_none(const Kept&, const Kept&, SteadyTime) {
+  return false;
+}
+
+bool Pool::prepare() {
+  // One that stands in for this pool has an instance; this pool's own is about to start, or has.
+  if (stopped_ || pins_ > 0 || duty_ != Duty::Serving || starting_ > 0 || has_ready()) return false;
+  return start_one(Reach::None);
 }
 
 ProvisionedCounts Pool::provisioned() const {

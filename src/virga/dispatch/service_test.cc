@@ -256,6 +256,52 @@ TEST_F(ServiceTest, KeepsProvisionedInstancesReadyWhateverElseNeedsTheRoom) {
   EXPECT_TRUE(maker.living.empty());
 }
 
+TEST_F(ServiceTest, PreparesForACallThatIsKnownToCome) {
+  dispatcher->prepare(resolve("hello"));
+  dispatcher->prepare(resolve("hello"));
+  ASSERT_EQ(maker.made.size(), 1u) << "one that starts is enough";
+  maker.newest().become_ready();
+  settle();
+  dispatcher->prepare(resolve("hello"));
+  EXPECT_EQ(maker.made.size(), 1u);
+  turn(seconds(3));
+  auto& answer = call("hello");
+  maker.newest().answer();
+  settle();
+  ASSERT_TRUE(answer.is_there);
+  EXPECT_FALSE(answer.outcome->is_cold()) << "it waited for no start";
+  EXPECT_NE(registry->expose().find("virga_instances_prepared_total 1"), std::string::npos);
+}
+
+TEST_F(ServiceTest, PreparesNothingForWhichAnotherInstanceWouldHaveToGo) {
+  Options options;
+  options.max_instances = 1;
+  make(options);
+  call("other");
+  auto& others = maker.newest();
+  others.become_ready();
+  others.answer();
+  turn(std::chrono::minutes(9));
+  dispatcher->prepare(resolve("hello"));
+  settle();
+  EXPECT_EQ(maker.made.size(), 1u);
+  EXPECT_FALSE(others.is_killed);
+  auto& answer = call("other");
+  others.answer();
+  settle();
+  EXPECT_TRUE(answer.is_there);
+}
+
+TEST_F(ServiceTest, PreparesNothingWhereConcurrencyIsProvisionedOrForbidden) {
+  provision("hello", 1);
+  ASSERT_EQ(maker.made.size(), 1u);
+  dispatcher->prepare(catalog.catalog->resolve(model::FunctionName("hello"), "1", 0).value());
+  ASSERT_TRUE(catalog.catalog->reserve_concurrency(model::FunctionName("other"), 0));
+  dispatcher->prepare(resolve("other"));
+  settle();
+  EXPECT_EQ(maker.made.size(), 1u);
+}
+
 TEST_F(ServiceTest, StartsWhatWasProvisionedBeforeItself) {
   provision("hello", 1);
   make({});

@@ -155,6 +155,14 @@ io::Task<Result<model::RequestId>> AsyncCalls::accept_first(AcceptedCall call, c
   co_return id;
 }
 
+void AsyncCalls::prepare(const model::FunctionName& function, std::string_view qualifier) {
+  auto& parts = state_->parts;
+  if (state_->stop_asked.is_set()) return;
+  // With an alias of two versions it is the likelier one more often than not.
+  auto target = parts.catalog.resolve(function, qualifier, parts.random.fraction());
+  if (target) parts.invoker.prepare(*target);
+}
+
 // ---- After a start.
 
 io::Task<void> AsyncCalls::State::load() {

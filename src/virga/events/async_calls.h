@@ -67,6 +67,9 @@ class AsyncCalls {
   // batch is on the disk, and not if it failed. The call has no idempotency key.
   std::function<void()> add_to(store::Batch& batch, AcceptedCall call);
 
+  // A call of this function is known to come within seconds (Invoker::prepare).
+  void prepare(const model::FunctionName& function, std::string_view qualifier);
+
   struct Status {
     AcceptedCall call;
     History history;

@@ -54,6 +54,7 @@ class MoodyInvoker final : public dispatch::Invoker {
   io::Task<void> warm(catalog::VersionPointer, catalog::VersionPointer) override { co_return; }
   dispatch::InstanceCounts instances() const override { return {}; }
   dispatch::ProvisionedCounts provisioned(const model::Version&) const override { return {}; }
+  void prepare(const catalog::Resolved&) override {}
   void end_all() { over_.set(); }
 
   std::map<std::string, std::uint32_t> begun;

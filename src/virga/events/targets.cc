@@ -19,4 +19,8 @@ Result<std::function<void()>> Targets::send(std::string_view arn, Parcel parcel,
   return kind->send(arn, std::move(parcel), batch);
 }
 
+void Targets::prepare(std::string_view arn) const {
+  if (auto kind = find(arn)) (*kind)->prepare(arn);
+}
+
 }  // namespace virga::events

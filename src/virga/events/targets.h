@@ -19,11 +19,11 @@ struct Parcel {
   std::vector<std::pair<std::string, std::string>> attributes;  // names and texts, where the target has such a thing
   std::string source;                                           // ARN of what sends it
   std::string group;                                            // for targets that keep an order; "": none
-};
   std::string deduplication;  // for targets that take a thing only once; "": each parcel is one of its own
   // Where the target is handed to later: by when that has to begin, and who gets it otherwise. 0: as the target has it.
   std::chrono::seconds max_age{0};
   std::string dead_letters;  // ARN; "": nobody
+};
 
 // One kind of thing that parcels can be sent to: functions, queues, topics. One loop.
 class TargetKind {
@@ -37,6 +37,8 @@ class TargetKind {
   // Adds to the batch what makes the parcel arrive, so that it arrives together with the rest of the batch or not at
   // all. What is answered is called once the batch is durable. NotFound: there is no such target.
   virtual Result<std::function<void()>> send(std::string_view arn, Parcel parcel, store::Batch& batch) = 0;
+  // Something is going to be sent there within seconds: a time to make ready what takes long. Most have nothing to do.
+  virtual void prepare(std::string_view arn) { (void)arn; }
 };
 
 // All kinds there are. One loop.
@@ -47,6 +49,7 @@ class Targets {
   // InvalidArgument for an ARN that no kind takes.
   Result<> check(std::string_view arn) const;
   Result<std::function<void()>> send(std::string_view arn, Parcel parcel, store::Batch& batch) const;
+  void prepare(std::string_view arn) const;
 
  private:
   Result<TargetKind*> find(std::string_view arn) const;

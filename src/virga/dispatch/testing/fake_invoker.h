@@ -36,6 +36,7 @@ class FakeInvoker final : public Invoker {
     warmed.push_back(version->number.text() + " for " + used->number.text());
     co_return;
   }
+  void prepare(const catalog::Resolved& target) override { prepared.push_back(target.version->function.text()); }
   InstanceCounts instances() const override { return {1, 2, 3}; }
   ProvisionedCounts provisioned(const model::Version&) const override { return provisioned_counts; }
 
@@ -54,6 +55,7 @@ class FakeInvoker final : public Invoker {
   std::function<io::Task<void>()> on_invoke;     // awaited before the answer
   std::vector<std::string> taken_over_versions;  // revisions
   std::vector<std::string> warmed;               // "2 for 1"
+  std::vector<std::string> prepared;             // functions
   ProvisionedCounts provisioned_counts;
 };
 

@@ -119,6 +119,13 @@ io::Task<Result<std::vector<Result<std::string>>>> Bus::put(std::vector<Entry> e
   co_return ids;
 }
 
+void Bus::coming(const std::string& id, const std::string&) {
+  auto [bus, name] = internal::rule_in_schedule_id(id);
+  auto rule = find_rule(bus, name);
+  if (!rule) return;
+  for (const auto& [target_id, target] : rule->targets) parts_.targets.prepare(target.arn);
+}
+
 Handled Bus::fire(const Fire& fire, store::Batch& batch) {
   Handled handled;
   auto [bus, name] = internal::rule_in_schedule_id(fire.id);

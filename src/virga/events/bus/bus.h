@@ -73,6 +73,7 @@ class Bus final : public ScheduleOwner {
 
   const Place& place() const { return parts_.place; }
   Handled fire(const Fire& fire, store::Batch& batch) override;
+  void coming(const std::string& id, const std::string& payload) override;
 
  private:
   std::vector<std::function<void()>> send(store::Batch& batch, const BusRule& rule, const json::Value& event,

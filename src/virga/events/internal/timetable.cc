@@ -6,6 +6,12 @@ namespace virga::events::internal {
 
 using std::chrono::seconds;
 
+namespace {
+
+const std::string kBehindAll(1, '\xff');  // every id
+
+}  // namespace
+
 std::uint64_t Timetable::put(const std::string& id, Plan plan, UtcTime mark) {
   auto found = entries_.find(id);
   if (found != entries_.end()) {
@@ -124,6 +130,22 @@ void Timetable::again(const Firing& firing) {
 
 std::optional<UtcTime> Timetable::next() const {
   return queue_.empty() ? std::nullopt : std::optional(queue_.begin()->first);
+}
+
+std::vector<std::string> Timetable::take_coming(UtcTime until) {
+  std::vector<std::string> coming;
+  for (auto place = queue_.upper_bound({looked_ahead_, kBehindAll}); place != queue_.end(); ++place) {
+    if (place->first > until) break;
+    coming.push_back(place->second);
+  }
+  // When the clock is put back as well: some may be named twice, and none never.
+  looked_ahead_ = until;
+  return coming;
+}
+
+std::optional<UtcTime> Timetable::next_coming() const {
+  auto place = queue_.upper_bound({looked_ahead_, kBehindAll});
+  return place == queue_.end() ? std::nullopt : std::optional(place->first);
 }
 
 }  // namespace virga::events::internal

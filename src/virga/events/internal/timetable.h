@@ -47,6 +47,11 @@ class Timetable {
   // When the next one fires; nothing: none does.
   std::optional<UtcTime> next() const;
 
+  // Schedules that fire until `until` and were not named here before for that.
+  std::vector<std::string> take_coming(UtcTime until);
+  // When the next one fires of those that take_coming() has not looked at; nothing: none does.
+  std::optional<UtcTime> next_coming() const;
+
  private:
   struct Entry {
     Plan plan;
@@ -62,6 +67,7 @@ class Timetable {
 
   std::map<std::string, Entry> entries_;
   std::set<std::pair<UtcTime, std::string>> queue_;
+  UtcTime looked_ahead_;  // up to which take_coming() has named them
   std::uint64_t generations_ = 0;
 };
 

@@ -50,6 +50,24 @@ TEST(Timetable, DoesNotFireAgainWhenTheClockGoesBack) {
   EXPECT_THAT(fire(table, 120), ElementsAre(120));
 }
 
+TEST(Timetable, NamesWhatIsComingOnceForEachTime) {
+  Timetable table;
+  table.put("a", every("rate(1 minute)"), kStart);
+  table.put("b", every("rate(2 minutes)"), kStart);
+  EXPECT_THAT(table.take_coming(at(59)), IsEmpty());
+  EXPECT_EQ(table.next_coming(), at(60));
+  EXPECT_THAT(table.take_coming(at(62)), ElementsAre("a"));
+  EXPECT_THAT(table.take_coming(at(63)), IsEmpty());
+  EXPECT_THAT(fire(table, 60), ElementsAre(60));
+  EXPECT_EQ(table.next_coming(), at(120));
+  EXPECT_THAT(table.take_coming(at(120)), ElementsAre("a", "b"));
+  EXPECT_EQ(table.next_coming(), std::nullopt);
+  // Put forward, and back again: what comes later is still named.
+  EXPECT_THAT(table.take_coming(at(7200)), IsEmpty());
+  EXPECT_THAT(table.take_coming(at(100)), IsEmpty());
+  EXPECT_THAT(table.take_coming(at(121)), ElementsAre("a", "b"));
+}
+
 TEST(Timetable, TreatsMissedTimesAsThePlanSays) {
   struct Case {
     Missed missed;

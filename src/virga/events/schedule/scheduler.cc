@@ -100,6 +100,8 @@ struct Scheduler::State {
 
   void pump();
   void pump_soon();
+  void look_ahead();
+  io::Task<void> announce(std::string id);
   io::Task<void> fire(Timetable::Firing firing);
   io::Task<bool> try_to_fire(const Timetable::Firing& firing);
   io::Task<void> forget_old();
@@ -114,6 +116,7 @@ struct Scheduler::State {
   bool is_serving = false;
   bool pump_is_due = false;
   std::size_t in_flight = 0;
+  std::size_t announcing = 0;
   metrics::Counter& sent;
   metrics::Counter& failed;
   metrics::Counter& missed;
@@ -253,7 +256,9 @@ void Scheduler::State::pump() {
     ++in_flight;
     tasks.add(fire(std::move(*firing)));
   }
+  look_ahead();
   auto next = table.next();
+  if (auto coming = table.next_coming()) next = std::min(next.value_or(*coming), *coming - ScheduleOwner::kAhead);
   if (!next || in_flight >= kMostInFlight) {
     next_change.cancel();
     return;
@@ -264,6 +269,23 @@ void Scheduler::State::pump() {
     wait = std::max<std::chrono::nanoseconds>(*next - parts.loop.clock().wall(), std::chrono::nanoseconds(0));
   }
   next_change.start(io::Deadline::in(parts.loop, wait), [this] { pump(); });
+}
+
+// Only what fires at a time that is known anyway: after a pause of Virga everything is late, and nothing is ahead.
+void Scheduler::State::look_ahead() {
+  auto coming = table.take_coming(now() + ScheduleOwner::kAhead);
+  for (auto& id : coming) {
+    if (announcing >= kMostInFlight) break;
+    ++announcing;
+    tasks.add(announce(std::move(id)));
+  }
+}
+
+io::Task<void> Scheduler::State::announce(std::string id) {
+  auto payload = co_await parts.store.get(key(kPayloads, id));
+  --announcing;
+  auto* owner = owner_of(id);
+  if (payload && *payload && owner != nullptr && !stop_asked.is_set()) owner->coming(id, **payload);
 }
 
 io::Task<void> Scheduler::State::fire(Timetable::Firing firing) {

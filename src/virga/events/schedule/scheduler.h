@@ -38,6 +38,11 @@ class ScheduleOwner {
   virtual ~ScheduleOwner() = default;
   // Adds what has to happen to the batch, which is also what says that the schedule has fired.
   virtual Handled fire(const Fire& fire, store::Batch& batch) = 0;
+  // The schedule fires within kAhead: a time to make ready what its targets need. Only a hint: it may come twice, or
+  // for a schedule that is taken back before it fires.
+  virtual void coming(const std::string& id, const std::string& payload) = 0;
+  // Longer than most cold starts, and short enough that nothing is held for long.
+  static constexpr std::chrono::seconds kAhead{3};
 };
 
 // What is written down of a firing, together with all that it does.

@@ -106,6 +106,32 @@ TEST_F(SchedulerTest, CallsItsTargetEachTime) {
   EXPECT_THAT(states(), ElementsAre(FiringRecord::State::Sent, FiringRecord::State::Sent));
 }
 
+TEST_F(SchedulerTest, MakesAFunctionReadyShortlyBeforeItsTime) {
+  ASSERT_TRUE(run(schedules->create(schedule("rate(1 minute)"))));
+  BusRule rule;
+  rule.bus = kDefaultBus;
+  rule.name = "r";
+  rule.schedule = "rate(2 minutes)";
+  rule.targets.emplace("1", *RuleTarget::read(R"({"Id":"1","Arn":"arn:aws:lambda:r:0:function:other"})"));
+  rule.targets.emplace("2", *RuleTarget::read(R"({"Id":"2","Arn":"arn:aws:events:r:0:event-bus/default"})"));
+  ASSERT_TRUE(run(bus->put_rule(rule)));
+  turn(std::chrono::seconds(56));
+  EXPECT_THAT(invoker.prepared, IsEmpty());
+  turn(std::chrono::milliseconds(1100));
+  EXPECT_THAT(invoker.prepared, ElementsAre("hello"));
+  EXPECT_THAT(invoker.invocations, IsEmpty());
+  turn(std::chrono::seconds(3));
+  EXPECT_EQ(invoker.invocations.size(), 1u);
+  EXPECT_THAT(invoker.prepared, ElementsAre("hello"));
+  turn(std::chrono::seconds(58));
+  EXPECT_THAT(invoker.prepared, ElementsAre("hello", "other", "hello"));
+  // What is late when Virga comes back is fired at once, and nothing is made ready for it.
+  ASSERT_TRUE(
+      run(bus->change_rule(std::string(kDefaultBus), "r", [](BusRule& changed) { changed.is_enabled = false; })));
+  restart_after(std::chrono::seconds(570));
+  EXPECT_THAT(invoker.prepared, ElementsAre("hello", "other", "hello"));
+}
+
 TEST_F(SchedulerTest, MakesUpForWhatWasMissedAsItsPlanSays) {
   auto often = schedule("rate(1 hour)");
   for (auto [missed, calls] : {std::pair(Missed::Once, 1u), std::pair(Missed::All, 3u), std::pair(Missed::Skip, 0u)}) {
@@ -221,32 +247,6 @@ TEST_F(SchedulerTest, EventsGoToTheTargetsOfTheRulesTheyMatch) {
   EXPECT_EQ(run(bus->delete_bus("orders")).error().code(), ErrorCode::Conflict);
 }
 
-TEST_F(SchedulerTest, AnEventThatIsNotOnTheDiskIsNotAcknowledged) {
-  BusRule rule;
-  rule.bus = kDefaultBus;
-  rule.name = "r";
-  rule.pattern = R"({"source":["shop"]})";
-  rule.targets.emplace("1", *RuleTarget::read(R"({"Id":"1","Arn":")" + kHello + R"("})"));
-  ASSERT_TRUE(run(bus->put_rule(rule)));
-  tests.store.fail_commits(Error(ErrorCode::ResourceExhausted, "full"));
-  std::vector<Bus::Entry> entries(1);
-  entries[0].event.source = "shop";
-  EXPECT_FALSE(run(bus->put(entries)));
-  EXPECT_THAT(invoker.invocations, IsEmpty());
-  tests.store.fail_commits(std::nullopt);
-}
-
-TEST_F(SchedulerTest, ALoopOfBusesEnds) {
-  BusRule rule;
-  rule.bus = kDefaultBus;
-  rule.name = "r";
-  rule.pattern = R"({"source":["shop"]})";
-  rule.targets.emplace("1", *RuleTarget::read(R"({"Id":"1","Arn":"arn:aws:events:r:0:event-bus/default"})"));
-  ASSERT_TRUE(run(bus->put_rule(rule)));
-  std::vector<Bus::Entry> entries(1);
-  entries[0].event.source = "shop";
-  EXPECT_TRUE(run(bus->put(entries)));
-}
 TEST_F(SchedulerTest, AFiringThatIsLaterThanItsRetryPolicyAllowsIsADeadLetter) {
   auto late = schedule("rate(1 hour)");
   late.target = R"({"Arn":")" + kHello +
@@ -290,6 +290,32 @@ TEST_F(SchedulerTest, AnEventThatItsFunctionCannotBeginWithInTimeIsADeadLetter) 
   EXPECT_EQ(invoker.invocations.back().payload, "7");
 }
 
+TEST_F(SchedulerTest, AnEventThatIsNotOnTheDiskIsNotAcknowledged) {
+  BusRule rule;
+  rule.bus = kDefaultBus;
+  rule.name = "r";
+  rule.pattern = R"({"source":["shop"]})";
+  rule.targets.emplace("1", *RuleTarget::read(R"({"Id":"1","Arn":")" + kHello + R"("})"));
+  ASSERT_TRUE(run(bus->put_rule(rule)));
+  tests.store.fail_commits(Error(ErrorCode::ResourceExhausted, "full"));
+  std::vector<Bus::Entry> entries(1);
+  entries[0].event.source = "shop";
+  EXPECT_FALSE(run(bus->put(entries)));
+  EXPECT_THAT(invoker.invocations, IsEmpty());
+  tests.store.fail_commits(std::nullopt);
+}
+
+TEST_F(SchedulerTest, ALoopOfBusesEnds) {
+  BusRule rule;
+  rule.bus = kDefaultBus;
+  rule.name = "r";
+  rule.pattern = R"({"source":["shop"]})";
+  rule.targets.emplace("1", *RuleTarget::read(R"({"Id":"1","Arn":"arn:aws:events:r:0:event-bus/default"})"));
+  ASSERT_TRUE(run(bus->put_rule(rule)));
+  std::vector<Bus::Entry> entries(1);
+  entries[0].event.source = "shop";
+  EXPECT_TRUE(run(bus->put(entries)));
+}
 
 }  // namespace
 }  // namespace virga::events

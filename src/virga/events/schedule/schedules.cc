@@ -233,6 +233,12 @@ Handled Schedules::fire(const Fire& fire, store::Batch& batch) {
   return handled;
 }
 
+void Schedules::coming(const std::string&, const std::string& payload) {
+  auto schedule = Schedule::decode(payload);
+  auto target = schedule ? json::parse(schedule->target) : fail(ErrorCode::DataLoss, "");
+  if (target) parts_.targets.prepare(member(*target, "Arn"));
+}
+
 Handled Schedules::send(const Schedule& schedule, const Fire& fire, store::Batch& batch) {
   Handled handled;
   auto target = json::parse(schedule.target);
@@ -271,9 +277,9 @@ Handled Schedules::send(const Schedule& schedule, const Fire& fire, store::Batch
   } else {
     parcel.body = input;
   }
+  parcel.max_age = internal::read_max_age(*target).value_or(std::chrono::seconds(0));
   return internal::hand_over(parts_.targets, target_arn, std::move(parcel), member(*target, "DeadLetterConfig", "Arn"),
                              batch, internal::age_of(fire, parts_.loop.clock().wall()));
 }
 
 }  // namespace virga::events
-  parcel.max_age = internal::read_max_age(*target).value_or(std::chrono::seconds(0));

@@ -79,6 +79,7 @@ class Schedules final : public ScheduleOwner {
   static std::string id(std::string_view group, std::string_view name);
 
   Handled fire(const Fire& fire, store::Batch& batch) override;
+  void coming(const std::string& id, const std::string& payload) override;
 
  private:
   io::Task<Result<>> write(Schedule schedule, bool is_new);

@@ -62,4 +62,8 @@ Result<std::function<void()>> FunctionTarget::send(std::string_view arn, Parcel 
   return parts_.calls.add_to(batch, std::move(call));
 }
 
+void FunctionTarget::prepare(std::string_view arn) {
+  if (auto reference = parse(arn)) parts_.calls.prepare(reference->name, reference->qualifier);
+}
+
 }  // namespace virga::events

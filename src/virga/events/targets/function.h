@@ -26,6 +26,7 @@ class FunctionTarget final : public TargetKind {
   bool takes(std::string_view arn) const override;
   Result<> check(std::string_view arn) const override;
   Result<std::function<void()>> send(std::string_view arn, Parcel parcel, store::Batch& batch) override;
+  void prepare(std::string_view arn) override;
 
  private:
   Parts parts_;
