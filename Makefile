@@ -1,7 +1,7 @@
 # Each target is one script under tools/; none needs another to have been run before.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test crash bench lint format fuzz package clean
+.PHONY: help deps build run test crash simulate bench lint format fuzz package clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,10 @@ crash: ## the long crash test: 1,000 kills under load; KILLS=N SEED=N to choose
 	@tools/test-clients
 	@VIRGA=build/virga PYTHONPATH=tests:tests/e2e build/venv/bin/python3 tests/crash/async_crash_test.py \
 	  --kills $(or $(KILLS),1000) --rate 1000 --minutes 120 $(if $(SEED),--seed $(SEED))
+
+simulate: ## simulated time for long: SEEDS=1000 HOURS=4, or one seed again: SEED=17
+	@tools/setup build test
+	@tools/simulate "$(or $(SEEDS),1000)" "$(or $(HOURS),4)" "$(SEED)"
 
 bench: ## measure against programs people know; OPTIONS='--rows NAME' for some
 	@tools/setup build run bench

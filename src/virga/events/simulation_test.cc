@@ -4,9 +4,10 @@
 //   VIRGA_SEED=17 virga_events_test --gtest_filter=Simulation.*
 //   VIRGA_SEEDS=100000 VIRGA_HOURS=4 virga_events_test --gtest_filter=Simulation.*
 
+#include "virga/base/testing/simulation.h"
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <optional>
 
@@ -22,11 +23,12 @@
 namespace virga::events {
 namespace {
 
+using simulation::Chance;
+using simulation::Journal;
+using simulation::JumpingClock;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using store::testing::Chance;
-using store::testing::JumpingClock;
 using store::testing::SlowStore;
 
 // Functions that do as chance has it. Counts how often each call was begun.
@@ -52,9 +54,9 @@ class MoodyInvoker final : public dispatch::Invoker {
   }
   io::Task<void> taken_over(catalog::VersionPointer) override { co_return; }
   io::Task<void> warm(catalog::VersionPointer, catalog::VersionPointer) override { co_return; }
+  void prepare(const catalog::Resolved&) override {}
   dispatch::InstanceCounts instances() const override { return {}; }
   dispatch::ProvisionedCounts provisioned(const model::Version&) const override { return {}; }
-  void prepare(const catalog::Resolved&) override {}
   void end_all() { over_.set(); }
 
   std::map<std::string, std::uint32_t> begun;
@@ -70,7 +72,7 @@ class MoodyInvoker final : public dispatch::Invoker {
 
 class World {
  public:
-  explicit World(std::uint64_t seed) : chance_(seed) {
+  World(std::uint64_t seed, Journal& journal) : chance_(seed), journal_(journal), tests_({}, chance_) {
     for (const auto* name : {"a", "b", "c"}) (void)tests_.create(name);
     InvokeConfig config;
     config.on_success = "arn:aws:lambda:us-east-1:000000000000:function:c";
@@ -98,6 +100,7 @@ class World {
       ASSERT_TRUE(history) << id << " is lost";
       auto decoded = History::decode(*history).value();
       bool is_good = decoded.state == CallState::Succeeded;
+      tell(id + (is_good ? " succeeded after " : " failed after ") + std::to_string(begun_[id]));
       EXPECT_TRUE(is_good || decoded.state == CallState::Failed) << id;
       EXPECT_LE(decoded.attempts.size(), 3u) << id;
       EXPECT_LE(begun_[id], 3 + crashes_in_flight_[id]) << id;
@@ -126,6 +129,7 @@ class World {
   // As by `kill -9`: nothing is written any more, and nobody hears of anything.
   void crash() {
     ++crashes_;
+    tell("crash");
     store_->lose_power();
     for (const auto& [id, count] : invoker_->begun) begun_[id] += count;
     for (const auto& [id, is_running] : invoker_->running) ++crashes_in_flight_[id];
@@ -173,6 +177,7 @@ class World {
     call.invocation.payload = "{}";
     auto id = call.invocation.id.text();
     auto accepted = co_await calls_->accept(std::move(call));
+    tell((accepted ? "accepted " : "refused ") + id);
     if (accepted) acknowledged_[id] = true;
   }
 
@@ -188,7 +193,10 @@ class World {
     return from_hex(id).value();
   }
 
+  void tell(const std::string& line) { journal_.add(clock_.steady(), line); }
+
   Chance chance_;
+  Journal& journal_;
   JumpingClock clock_;
   catalog::testing::TestCatalog tests_;
   std::unique_ptr<io::Loop> loop_ = io::Loop::create(clock_).value();
@@ -205,24 +213,14 @@ class World {
   std::uint32_t crashes_ = 0;
 };
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 TEST(Simulation, NoAcknowledgedCallIsLostOrRunTooOften) {
-  auto first = number_from("VIRGA_SEED", 1);
-  auto count = std::getenv("VIRGA_SEED") != nullptr ? 1 : number_from("VIRGA_SEEDS", 6);
-  std::size_t acknowledged = 0;
-  for (auto seed = first; seed < first + count && !HasFailure(); ++seed) {
-    SCOPED_TRACE("VIRGA_SEED=" + std::to_string(seed));
-    World world(seed);
-    world.run(hours(number_from("VIRGA_HOURS", 2)));
+  simulation::run_seeds("asynchronous calls", 6, hours(2), [](std::uint64_t seed, hours time, Journal& journal) {
+    World world(seed, journal);
+    world.run(time);
     world.check();
-    acknowledged += world.acknowledged();
     EXPECT_GT(world.crashes(), 0u);
-  }
-  EXPECT_GT(acknowledged, count * 10);
+    EXPECT_GT(world.acknowledged(), 10u);
+  });
 }
 
 }  // namespace

@@ -26,7 +26,9 @@ class HandClock : public Clock {
 // A catalog on a store in memory and a temporary folder, for tests of what is built on catalogs.
 class TestCatalog {
  public:
-  explicit TestCatalog(Limits limits_in = {}) : limits(limits_in) {
+  // `random` is where its ids come from, and outlives it.
+  explicit TestCatalog(Limits limits_in = {}, Random& random_in = system_random())
+      : limits(limits_in), random(random_in) {
     Result<os::TemporaryDirectory> made = os::TemporaryDirectory::create();
     VIRGA_ASSERT(made);
     directory.emplace(std::move(*made));
@@ -40,8 +42,7 @@ class TestCatalog {
   // Forgets what is in memory and reads the records again.
   Result<> open() {
     catalog.reset();
-    VIRGA_TRY_ASSIGN(catalog,
-                     Catalog::open({store, *blobs, clock, system_random(), directory->path() + "/packages"}, limits));
+    VIRGA_TRY_ASSIGN(catalog, Catalog::open({store, *blobs, clock, random, directory->path() + "/packages"}, limits));
     return {};
   }
 
@@ -72,6 +73,7 @@ class TestCatalog {
   }
 
   Limits limits;
+  Random& random;
   HandClock clock;
   std::optional<os::TemporaryDirectory> directory;
   store::testing::MemoryStore store;

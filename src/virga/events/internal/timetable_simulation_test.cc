@@ -1,27 +1,29 @@
 // Schedules in simulated time: clocks that jump both ways, crashes before and after what a firing writes is on the
 // disk. Whatever happens, each time of a schedule is fired for once or written down as missed, and never both.
+//
+//   VIRGA_SEED=17 virga_events_test --gtest_filter=Simulation.EveryTime*
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <set>
 
+#include "virga/base/testing/simulation.h"
 #include "virga/events/internal/timetable.h"
 
 namespace virga::events::internal {
 namespace {
 
+using simulation::Chance;
+using simulation::Journal;
 using std::chrono::seconds;
 
 constexpr UtcTime kStart{seconds(1'700'000'000)};
-constexpr int kSteps = 300;
-constexpr unsigned kSeeds = 60;
 
 class World {
  public:
-  explicit World(unsigned seed) : chance_(seed) {
+  World(std::uint64_t seed, Journal& journal) : chance_(seed), journal_(journal) {
     const char* expressions[] = {"rate(5 seconds)", "rate(17 seconds)", "rate(1 minute)", "cron(0/5 * * * ? *)",
                                  "cron(30 * ? * TUE *)"};
     for (const auto* expression : expressions) {
@@ -31,6 +33,10 @@ class World {
       disk_.emplace(expression, Kept{plan, kStart, {}, {}});
     }
     restart();
+  }
+
+  void run(std::chrono::hours time) {
+    while (latest_ < kStart + time && !::testing::Test::HasFatalFailure()) step();
   }
 
   void step() {
@@ -80,7 +86,8 @@ class World {
     std::vector<std::pair<UtcTime, UtcTime>> missed;
   };
 
-  std::uint64_t below(std::uint64_t bound) { return chance_() % bound; }
+  std::uint64_t below(std::uint64_t bound) { return chance_.below(bound); }
+  void tell(std::string line) { journal_.add(SteadyTime(latest_.time_since_epoch()), line); }
 
   void restart() {
     table_ = {};
@@ -99,7 +106,10 @@ class World {
         continue;
       }
       auto& kept = disk_.at(firing->id);
-      for (auto time : firing->times) ASSERT_TRUE(kept.fired.insert(time).second) << firing->id << " fires twice";
+      for (auto time : firing->times) {
+        tell(firing->id + " for " + std::to_string(time.time_since_epoch().count()));
+        ASSERT_TRUE(kept.fired.insert(time).second) << firing->id << " fires twice";
+      }
       if (firing->missed_from) kept.missed.emplace_back(*firing->missed_from, firing->missed_to);
       ASSERT_GT(firing->mark, kept.mark) << firing->id;
       kept.mark = firing->mark;
@@ -111,20 +121,20 @@ class World {
     }
   }
 
-  std::mt19937_64 chance_;
+  Chance chance_;
+  Journal& journal_;
   std::map<std::string, Kept> disk_;
   Timetable table_;
   UtcTime now_ = kStart;
   UtcTime latest_ = kStart;
 };
 
-TEST(TimetableSimulation, EveryTimeIsFiredForOnceOrWrittenDownAsMissed) {
-  for (unsigned seed = 0; seed < kSeeds && !::testing::Test::HasFatalFailure(); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed);
-    for (int i = 0; i < kSteps && !::testing::Test::HasFatalFailure(); ++i) world.step();
+TEST(Simulation, EveryTimeOfAScheduleIsFiredForOnceOrWrittenDownAsMissed) {
+  simulation::run_seeds("schedules", 60, std::chrono::hours(24), [](std::uint64_t seed, auto time, Journal& journal) {
+    World world(seed, journal);
+    world.run(time);
     world.check();
-  }
+  });
 }
 
 }  // namespace

@@ -4,10 +4,11 @@
 //   VIRGA_SEED=17 virga_services_queue_test --gtest_filter=Simulation.*
 //   VIRGA_SEEDS=10000 VIRGA_HOURS=4 virga_services_queue_test --gtest_filter=Simulation.*
 
+#include "virga/base/testing/simulation.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <set>
@@ -22,11 +23,12 @@
 namespace virga::services::queue {
 namespace {
 
+using simulation::Chance;
+using simulation::Journal;
+using simulation::JumpingClock;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using store::testing::Chance;
-using store::testing::JumpingClock;
 using store::testing::SlowStore;
 
 constexpr const char* kPlain = "plain";
@@ -36,7 +38,7 @@ constexpr seconds kVisibility{30};
 
 class World {
  public:
-  explicit World(std::uint64_t seed) : chance_(seed) {
+  World(std::uint64_t seed, Journal& journal) : chance_(seed), journal_(journal) {
     boot();
     create(kDead, {});
     Settings settings;
@@ -99,6 +101,7 @@ class World {
   }
   // As by `kill -9`: nothing is written any more, and nobody hears of anything.
   void crash() {
+    tell("crash");
     store_->lose_power();
     queues_->close();
     dispatch::testing::settle(*loop_);
@@ -153,7 +156,10 @@ class World {
     }
     auto sent = co_await queues_->send(name, std::move(messages));
     if (!sent) co_return;
-    for (const auto& body : bodies) messages_[body].acknowledged = ++moments_;
+    for (const auto& body : bodies) {
+      messages_[body].acknowledged = ++moments_;
+      tell("sent " + body);
+    }
   }
 
   io::Task<void> receive(std::string name) {
@@ -168,6 +174,7 @@ class World {
     for (const auto& one : *received) {
       ++received_;
       const auto& body = one.message.body;
+      tell("received " + body + " from " + name);
       auto& known = messages_[body];
       known.was_seen = true;
       EXPECT_FALSE(known.is_deleted) << body << " was deleted";
@@ -212,7 +219,10 @@ class World {
     }
   }
 
+  void tell(const std::string& line) { journal_.add(clock_.steady(), line); }
+
   Chance chance_;
+  Journal& journal_;
   JumpingClock clock_;
   store::testing::MemoryStore disk_;
   std::unique_ptr<io::Loop> loop_ = io::Loop::create(clock_).value();
@@ -227,23 +237,13 @@ class World {
   bool is_draining_ = false;
 };
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 TEST(Simulation, NoAcknowledgedMessageIsLostSeenTooEarlyOrOutOfOrder) {
-  auto first = number_from("VIRGA_SEED", 1);
-  auto count = std::getenv("VIRGA_SEED") != nullptr ? 1 : number_from("VIRGA_SEEDS", 6);
-  std::uint64_t received = 0;
-  for (auto seed = first; seed < first + count && !HasFailure(); ++seed) {
-    SCOPED_TRACE("VIRGA_SEED=" + std::to_string(seed));
-    World world(seed);
-    world.run(hours(number_from("VIRGA_HOURS", 2)));
+  simulation::run_seeds("queues", 6, hours(2), [](std::uint64_t seed, hours time, Journal& journal) {
+    World world(seed, journal);
+    world.run(time);
     world.check();
-    received += world.received();
-  }
-  EXPECT_GT(received, count * 10);
+    EXPECT_GT(world.received(), 10u);
+  });
 }
 
 }  // namespace

@@ -1,56 +1,22 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
-#include <random>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "virga/base/clock.h"
-#include "virga/base/random.h"
+#include "virga/base/testing/simulation.h"
 #include "virga/io/event.h"
 #include "virga/store/loop_store.h"
 
-// What simulations are made of: all chance from one seed, a clock that jumps, a disk that loses what it had not
-// written.
 namespace virga::store::testing {
-
-// All that is random in a run comes from here.
-class Chance final : public Random {
- public:
-  explicit Chance(std::uint64_t seed) : engine_(seed) {}
-  void fill(std::span<std::uint8_t> bytes) override {
-    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(engine_());
-  }
-  std::uint64_t below(std::uint64_t bound) { return engine_() % bound; }
-  bool one_in(std::uint64_t count) { return below(count) == 0; }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-// A clock whose wall jumps now and then; the steady one never does.
-class JumpingClock final : public Clock {
- public:
-  SteadyTime steady() const override { return SteadyTime(time_); }
-  WallTime wall() const override { return WallTime(std::chrono::seconds(1'700'000'000) + time_ + jump_); }
-  void turn(std::chrono::milliseconds by) { time_ += by; }
-  void jump(std::chrono::milliseconds by) { jump_ += by; }
-
- private:
-  std::chrono::milliseconds time_{};
-  std::chrono::milliseconds jump_{};
-};
 
 // A disk that takes its time. What was given to it and not written when the power goes is lost from some point on.
 class SlowStore final : public LoopStore {
  public:
-  SlowStore(io::Loop& loop, Store& disk, Chance& chance) : loop_(loop), disk_(disk), chance_(chance) {}
+  SlowStore(io::Loop& loop, Store& disk, simulation::Chance& chance) : loop_(loop), disk_(disk), chance_(chance) {}
 
   io::Task<Result<>> commit(Batch batch) override {
     auto pending = std::make_shared<Pending>(std::move(batch), loop_);
@@ -100,7 +66,7 @@ class SlowStore final : public LoopStore {
 
   io::Loop& loop_;
   Store& disk_;
-  Chance& chance_;
+  simulation::Chance& chance_;
   std::deque<std::shared_ptr<Pending>> pending_;
   bool is_dead_ = false;
 };
