@@ -27,6 +27,9 @@ class SdkForJavaScript(unittest.TestCase):
     def test_sqs(self):
         self.run_script("sqs.cjs")
 
+    def test_s3(self):
+        self.run_script("s3.cjs")
+
 
 if __name__ == "__main__":
     if not shutil.which("node"):
