@@ -353,25 +353,5 @@ class ObjectsSurvive(unittest.TestCase):
             wait_until(lambda: files() == listed, 20, "files without a record are removed")
 
 
-@unittest.skipUnless(os.environ.get("VIRGA_LONG"), "two GiB through the daemon: set VIRGA_LONG=1")
-class LargeObjects(unittest.TestCase):
-    def test_memory_stays_the_same_however_large_an_object_is(self):
-        size = 2 << 30
-        with Virga() as virga:
-            s3 = virga.client("s3", read_timeout=300, retries={"max_attempts": 0})
-            s3.create_bucket(Bucket="large")
-            before = self.peak(virga)
-            with tempfile.TemporaryFile() as sparse:
-                sparse.truncate(size)
-                s3.put_object(Bucket="large", Key="k", Body=sparse)
-            answer = s3.get_object(Bucket="large", Key="k")
-            self.assertEqual(sum(len(piece) for piece in answer["Body"].iter_chunks(MIB)), size)
-            self.assertLess(self.peak(virga) - before, 64 * MIB)
-
-    def peak(self, virga):
-        status = Path(f"/proc/{virga.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
 if __name__ == "__main__":
     main()

@@ -31,10 +31,12 @@ STOP_SECONDS = 20
 
 
 class Virga:
-    """One running daemon. `data` is kept when it is given, so that a second daemon can start on it."""
+    """One running daemon. `data` is kept when it is given, so that a second daemon can start on it; `prefix` is a command
+    that becomes the daemon."""
 
-    def __init__(self, *arguments, data=None, environment=None):
+    def __init__(self, *arguments, data=None, environment=None, prefix=()):
         self.arguments = arguments
+        self.prefix = prefix
         self.environment = {**os.environ, **(environment or {})}
         self._folder = None
         if data is None:
@@ -53,7 +55,7 @@ class Virga:
             self._folder.cleanup()
 
     def start(self):
-        command = [PROGRAM, "serve", "--port", "0", "--data", self.data, "--json", *self.arguments]
+        command = [*self.prefix, PROGRAM, "serve", "--port", "0", "--data", self.data, "--json", *self.arguments]
         self._log = open(self.data / "daemon.log", "ab")  # noqa: SIM115
         self.process = subprocess.Popen(
             [str(part) for part in command],
