@@ -186,7 +186,7 @@ bool HeadParser::note_field(const Field& field) {
       if (equals_ignoring_case(field.name, "expect")) {
         if (equals_ignoring_case(field.value, "100-continue")) {
           head_.expects_continue = true;
-        } else {
+        } else if (!field.value.empty()) {  // the list of expectations may be empty (RFC 9110 §10.1.1)
           head_.expectation_unknown = true;
         }
       }
