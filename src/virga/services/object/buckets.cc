@@ -117,14 +117,14 @@ io::Task<Result<BucketPointer>> Objects::create_bucket(std::string name) {
   co_return place->bucket;
 }
 
-io::Task<Result<>> Objects::change_bucket(std::string name, std::function<void(Bucket&)> change) {
+io::Task<Result<>> Objects::change_bucket(std::string name, std::function<void(Bucket&)> change,
+                                          store::Batch batch) {
   auto& state = *state_;
   VIRGA_CO_TRY(co_await state.wait_until_loaded());
   auto lock = co_await state.locks.take(bucket_lock(name));
   VIRGA_CO_TRY_ASSIGN(auto entered, co_await state.enter(name));
   Bucket bucket = *entered.bucket();
   change(bucket);
-  store::Batch batch;
   batch.put(bucket_key(name), bucket.encode());
   VIRGA_CO_TRY(co_await state.services.store.commit(std::move(batch)));
   state.places.find(name)->second->bucket = std::make_shared<const Bucket>(std::move(bucket));

@@ -13,6 +13,11 @@ io::Task<Result<Deleted>> Objects::erase(std::string bucket_name, std::string ke
   auto bucket = change.bucket();
   auto lock = co_await state.locks.take(lock_name(*bucket, key));
   if (version.empty() && bucket->versioning != Versioning::Never) {
+    if (condition.etag || condition.size || condition.modified) {
+      VIRGA_CO_TRY_ASSIGN(auto now, co_await state.current(bucket->id, key));
+      // What was to be deleted never was: there is nothing to mark.
+      if (!now) co_return Deleted{};
+    }
     State::Placing placing;
     placing.version.is_marker = true;
     placing.condition = std::move(condition);

@@ -24,7 +24,10 @@ std::string_view without_quotes(std::string_view etag) {
 // The parts that were chosen, of those that were uploaded, which are in order.
 Result<std::vector<Part>> choose(const std::vector<Objects::ChosenPart>& chosen, const std::vector<Part>& uploaded) {
   std::vector<Part> parts;
-  for (const auto& wanted : chosen) {
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const auto& wanted = chosen[i];
+    // Who sent a part twice may name both: the later one is what is there.
+    if (i + 1 < chosen.size() && chosen[i + 1].number == wanted.number) continue;
     auto number = std::to_string(wanted.number);
     if (!parts.empty() && wanted.number <= parts.back().number) {
       return refuse(Fault::InvalidPartOrder, "part " + number + " is named behind part " +

@@ -42,8 +42,8 @@ Result<> check_condition(const Condition& condition, const std::optional<Version
     return refuse(Fault::ConditionFailed, "the object's ETag is the one of If-None-Match");
   }
   if (!condition.etag && !condition.size && !condition.modified) return {};
-  if (!exists && condition.may_be_absent) return {};
-  if (!exists) return refuse(Fault::NoSuchKey, "there is no object of this key, so the condition cannot hold");
+  if (!current && condition.may_be_absent) return {};
+  if (!exists && !condition.may_be_absent) return refuse(Fault::NoSuchKey, "there is no object of this key, so the condition cannot hold");
   if (condition.etag && *condition.etag != "*" && *condition.etag != current->etag) {
     return refuse(Fault::ConditionFailed, "the object's ETag is \"" + current->etag + "\", not the one of If-Match");
   }
@@ -108,16 +108,18 @@ void Objects::State::drop(const std::string& body_id) {
   if (--found->second > 0) return;
   held.erase(found);
   auto doomed = dying.extract(body_id);
-  if (!doomed.empty()) remove_files(std::move(doomed.mapped()));
+  if (doomed.empty()) return;
+  doomed_parts.erase(body_id);
+  remove_files(std::move(doomed.mapped()));
 }
 
 void Objects::State::forget(Doomed doomed) {
-  if (doomed.files.empty()) return;
   if (held.contains(doomed.body.id)) {
     dying.emplace(doomed.body.id, std::move(doomed.files));
-  } else {
-    remove_files(std::move(doomed.files));
+    return;
   }
+  doomed_parts.erase(doomed.body.id);
+  if (!doomed.files.empty()) remove_files(std::move(doomed.files));
 }
 
 io::Task<Result<Doomed>> Objects::State::doom(Body body) {
@@ -129,9 +131,10 @@ io::Task<Result<Doomed>> Objects::State::doom(Body body) {
     // Without it the files are found by the cleaning of a start.
     auto parts = record ? decode_parts(*record) : std::vector<Part>();
     VIRGA_CO_TRY(parts);
-    for (auto& part : *parts) {
-      if (!part.file.empty()) doomed.files.push_back(std::move(part.file));
+    for (const auto& part : *parts) {
+      if (!part.file.empty()) doomed.files.push_back(part.file);
     }
+    doomed_parts.insert_or_assign(body.id, std::move(*parts));
   }
   co_return doomed;
 }
@@ -165,9 +168,9 @@ io::Task<Result<std::optional<Version>>> Objects::State::current(std::string buc
 }
 
 io::Task<Result<>> Objects::State::commit(std::string current_key, store::Batch batch) {
-  recent.forget(current_key);
+  recent.begin_change(current_key);
   auto committed = co_await services.store.commit(std::move(batch));
-  recent.forget(current_key);
+  recent.end_change(current_key);
   co_return committed;
 }
 
@@ -285,16 +288,26 @@ io::Task<Result<std::optional<Objects::State::Older>>> Objects::State::older(std
 io::Task<Result<Version>> Objects::find(std::string bucket_name, std::string key, std::string version) {
   auto& state = *state_;
   VIRGA_CO_TRY_ASSIGN(auto bucket, co_await state.bucket(std::move(bucket_name)));
-  VIRGA_CO_TRY_ASSIGN(auto current, co_await state.current(bucket->id, key));
+  auto name = current_key(bucket->id, key);
+  while (true) {
+    auto ticket = state.recent.ticket(name);
+    auto found = co_await state.find_once(bucket->id, key, version);
+    // The files of what was replaced meanwhile may be gone.
+    if (state.recent.is_valid(name, ticket)) co_return found;
+  }
+}
+
+io::Task<Result<Version>> Objects::State::find_once(std::string bucket_id, std::string key, std::string version) {
+  VIRGA_CO_TRY_ASSIGN(auto current, co_await this->current(bucket_id, key));
   if (version.empty()) {
     if (!current) co_return refuse(Fault::NoSuchKey, "there is no object '" + key + "'");
     if (current->is_marker) co_return refuse(Fault::DeleteMarker, current->id);
     co_return std::move(*current);
   }
   if (!current || current->id != version) {
-    VIRGA_CO_TRY_ASSIGN(auto older, co_await state.older(bucket->id, key, version));
-    if (!older) co_return refuse(Fault::NoSuchVersion, "the object '" + key + "' has no version '" + version + "'");
-    current = std::move(older->version);
+    VIRGA_CO_TRY_ASSIGN(auto found, co_await older(bucket_id, key, version));
+    if (!found) co_return refuse(Fault::NoSuchVersion, "the object '" + key + "' has no version '" + version + "'");
+    current = std::move(found->version);
   }
   if (current->is_marker) co_return refuse(Fault::MarkerNamed, current->id);
   co_return std::move(*current);
@@ -302,9 +315,13 @@ io::Task<Result<Version>> Objects::find(std::string bucket_name, std::string key
 
 io::Task<Result<std::vector<Part>>> Objects::parts(Version version) {
   if (version.body.kind != Body::Kind::Parts) co_return std::vector<Part>();
-  VIRGA_CO_TRY_ASSIGN(auto record, co_await state_->services.store.get(body_key(version.body.id)));
-  if (!record) co_return refuse(Fault::NoSuchKey, "the object was removed at this moment");
-  co_return decode_parts(*record);
+  auto& state = *state_;
+  auto hold = state.hold(version.body);
+  VIRGA_CO_TRY_ASSIGN(auto record, co_await state.services.store.get(body_key(version.body.id)));
+  if (record) co_return decode_parts(*record);
+  auto doomed = state.doomed_parts.find(version.body.id);
+  if (doomed == state.doomed_parts.end()) co_return refuse(Fault::NoSuchKey, "the object was removed at this moment");
+  co_return doomed->second;
 }
 
 io::Task<Result<std::unique_ptr<Reader>>> Objects::read(Version version, std::uint64_t offset, std::uint64_t size) {

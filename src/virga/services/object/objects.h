@@ -29,7 +29,8 @@ using BucketPointer = std::shared_ptr<const Bucket>;
 struct Condition {
   bool must_be_absent = false;
   std::optional<std::string> unwanted_etag;
-  // Of the version that is there; NoSuchKey if there is none, unless that is all right.
+  // Of the version that is there; NoSuchKey if there is none, or a delete marker. Where it may be absent, a marker is
+  // compared as well: it has no ETag and no bytes.
   std::optional<std::string> etag;  // "*": any
   std::optional<std::uint64_t> size;
   std::optional<WallTime> modified;  // to the second
@@ -119,7 +120,9 @@ class Objects {
   io::Task<Result<std::vector<BucketPointer>>> buckets();  // by name
   io::Task<Result<BucketPointer>> create_bucket(std::string name);
   io::Task<Result<>> delete_bucket(std::string name);
-  io::Task<Result<>> change_bucket(std::string name, std::function<void(Bucket&)> change);
+  // What `batch` has happens together with the change.
+  io::Task<Result<>> change_bucket(std::string name, std::function<void(Bucket&)> change,
+                                   store::Batch batch = {});
 
   // ---- Objects.
   std::unique_ptr<FileWriter> write(std::vector<ChecksumAlgorithm> algorithms);
@@ -129,6 +132,7 @@ class Objects {
   io::Task<Result<Version>> put(std::string bucket, std::string key, StoredFile file, Description description,
                                 Condition condition, ChangeKind kind, Origin origin);
   // `version` "": the current one. NoSuchKey, NoSuchVersion, DeleteMarker, MarkerNamed.
+  // What is asked of this version before anything else is awaited finds its bytes, although it be replaced meanwhile.
   io::Task<Result<Version>> find(std::string bucket, std::string key, std::string version);
   // Where its bytes are. A version that is deleted meanwhile can be read to its end.
   io::Task<Result<std::unique_ptr<Reader>>> read(Version version, std::uint64_t offset, std::uint64_t size);

@@ -80,6 +80,8 @@ struct Objects::State {
   std::uint64_t last_sequence = 0;
   std::unordered_map<std::string, std::size_t> held;                // bodies that are read, and by how many
   std::unordered_map<std::string, std::vector<std::string>> dying;  // files of those that go when nobody reads them
+  // Of those that go, or will at once: for who found the version before, and its record of the parts no more.
+  std::unordered_map<std::string, std::vector<Part>> doomed_parts;
 
   io::Task<Result<>> wait_until_loaded();
   io::Task<Result<BucketPointer>> bucket(std::string name);
@@ -94,6 +96,7 @@ struct Objects::State {
   std::string random_text(std::size_t digits);
 
   io::Task<Result<std::optional<Version>>> current(std::string bucket_id, std::string key);
+  io::Task<Result<Version>> find_once(std::string bucket_id, std::string key, std::string version);
   struct Older {
     Version version;
     std::string store_key;
