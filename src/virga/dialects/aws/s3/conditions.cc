@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -42,7 +43,7 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
     std::tm parts{};
     if (::strptime(owned.c_str(), format, &parts) == nullptr) continue;
     // Beyond these years a WallTime overflows, and no object is that old or new.
-    if (parts.tm_year < 0 || parts.tm_year > 300) return std::nullopt;
+    parts.tm_year = std::clamp(parts.tm_year, 0, 300);
     return std::chrono::system_clock::from_time_t(::timegm(&parts));
   }
   return std::nullopt;

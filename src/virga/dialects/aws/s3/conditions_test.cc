@@ -21,9 +21,9 @@ TEST(S3Conditions, HttpDatesAreReadInAllTheirForms) {
        {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
     EXPECT_EQ(parse_http_date(text), kModified) << text;
   }
-  for (const auto* text : {"yesterday", "", "9972-01-01T00:00:00Z", "1600-01-01T00:00:00Z"}) {
-    EXPECT_FALSE(parse_http_date(text)) << text;
-  }
+  for (const auto* text : {"yesterday", ""}) EXPECT_FALSE(parse_http_date(text)) << text;
+  EXPECT_LT(parse_http_date("1600-01-01T00:00:00Z"), WallTime{});
+  EXPECT_GT(parse_http_date("9972-01-01T00:00:00Z"), kModified);
 }
 
 TEST(S3Conditions, TheStrongerOneDecides) {

@@ -176,6 +176,18 @@ std::string event_body(const object::Change& change, const NotificationRule& rul
   return body + "]}";
 }
 
+std::string test_event_body(std::string_view bucket, std::string_view request_id, WallTime now) {
+  std::string body;
+  json::Object(body)
+      .add("Service", "Amazon S3")
+      .add("Event", "s3:TestEvent")
+      .add("Time", format_rfc3339(now))
+      .add("Bucket", bucket)
+      .add("RequestId", request_id)
+      .add("HostId", request_id);
+  return body;
+}
+
 std::vector<std::function<void()>> Notifications::changing(const object::Change& change, store::Batch& batch) {
   std::vector<std::function<void()>> afterwards;
   auto text = change.bucket.setting(kNotification);

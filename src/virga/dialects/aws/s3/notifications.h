@@ -28,6 +28,9 @@ std::string_view event_name(object::ChangeKind kind);
 // The event as functions get it: version 2.1 of the S3 event message structure.
 std::string event_body(const object::Change& change, const NotificationRule& rule, const Account& account);
 
+// What a queue or topic gets when it is set to be told of a bucket (S3 user guide, "Event message structure").
+std::string test_event_body(std::string_view bucket, std::string_view request_id, WallTime now);
+
 // Sends events of buckets to their targets, as a part of the changes themselves: what is acknowledged is told. One
 // loop.
 class Notifications final : public object::ChangeListener {

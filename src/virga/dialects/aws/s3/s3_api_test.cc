@@ -204,10 +204,24 @@ TEST_F(S3Test, EventsReachTheirTargets) {
     EXPECT_EQ(send("PUT", "/bucket/" + std::string(key), "x").status, 200);
   }
   EXPECT_EQ(send("DELETE", "/bucket/in/a%20b.jpg").status, 204);
-  ASSERT_EQ(noted.parcels.size(), 1u);
-  EXPECT_THAT(noted.parcels[0].body, HasSubstr(R"("key":"in/a+b.jpg","size":1,"eTag":)"));
-  EXPECT_THAT(noted.parcels[0].body, HasSubstr(R"("eventName":"ObjectCreated:Put")"));
-  EXPECT_EQ(noted.parcels[0].source, "arn:aws:s3:::bucket");
+  ASSERT_EQ(noted.parcels.size(), 2u);
+  EXPECT_THAT(noted.parcels[0].body, HasSubstr(R"("Event":"s3:TestEvent")"));
+  EXPECT_THAT(noted.parcels[0].body, HasSubstr(R"("Bucket":"bucket","RequestId":"id")"));
+  EXPECT_THAT(noted.parcels[1].body, HasSubstr(R"("key":"in/a+b.jpg","size":1,"eTag":)"));
+  EXPECT_THAT(noted.parcels[1].body, HasSubstr(R"("eventName":"ObjectCreated:Put")"));
+  EXPECT_EQ(noted.parcels[1].source, "arn:aws:s3:::bucket");
+  // A function learns nothing of it, nor does what is not to be looked at.
+  auto for_function = configuration("arn:noted:a");
+  for (auto at = for_function.find("Queue"); at != std::string::npos; at = for_function.find("Queue", at)) {
+    for_function.replace(at, 5, "CloudFunction");
+    at += 13;
+  }
+  EXPECT_EQ(send("PUT", "/bucket?notification", for_function).status, 200);
+  EXPECT_EQ(send("PUT", "/bucket?notification", configuration("arn:noted:missing"),
+                 {{"x-amz-skip-destination-validation", "true"}})
+                .status,
+            200);
+  EXPECT_EQ(noted.parcels.size(), 2u);
 }
 
 TEST_F(S3Test, BrowsersOfOtherOriginsAreToldWhatTheyMay) {
@@ -258,6 +272,49 @@ TEST_F(S3Test, ABucketIsAWebSite) {
   EXPECT_EQ(packed.field("content-encoding"), "br");
   EXPECT_EQ(send_unsigned("GET", "/app.js", "", site).body, "app.js");
   EXPECT_EQ(send_unsigned("PUT", "/app.js", "x", site).status, 405);
+}
+
+TEST_F(S3Test, AWebSiteSendsItsVisitorsElsewhere) {
+  auto configure = [&](const std::string& rules) {
+    return send("PUT", "/bucket?website",
+                "<WebsiteConfiguration><IndexDocument><Suffix>i.html</Suffix></IndexDocument><RoutingRules>" + rules +
+                    "</RoutingRules></WebsiteConfiguration>")
+        .status;
+  };
+  auto rule = [](const std::string& condition, const std::string& redirect) {
+    return "<RoutingRule><Condition>" + condition + "</Condition><Redirect>" + redirect + "</Redirect></RoutingRule>";
+  };
+  const std::string old = "<KeyPrefixEquals>old/</KeyPrefixEquals>";
+  EXPECT_EQ(configure(rule(old, "")), 400);
+  EXPECT_EQ(configure(rule("", "<HostName>h</HostName>")), 400);
+  EXPECT_EQ(configure(rule(old, "<HttpRedirectCode>200</HttpRedirectCode>")), 400);
+  EXPECT_EQ(configure(rule(old, "<Protocol>ftp</Protocol>")), 400);
+  EXPECT_EQ(configure(rule(old, "<ReplaceKeyWith>a</ReplaceKeyWith><ReplaceKeyPrefixWith/>")), 400);
+  EXPECT_EQ(configure(rule("<HttpErrorCodeReturnedEquals>200</HttpErrorCodeReturnedEquals>",
+                           "<HostName>h</HostName>")),
+            400);
+  EXPECT_EQ(configure(rule(old, "<ReplaceKeyPrefixWith>new/</ReplaceKeyPrefixWith>") +
+                      rule("<KeyPrefixEquals>one</KeyPrefixEquals>",
+                           "<Protocol>https</Protocol><HostName>h</HostName><ReplaceKeyWith>b c</ReplaceKeyWith>"
+                           "<HttpRedirectCode>307</HttpRedirectCode>") +
+                      rule("<HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals>",
+                           "<HostName>other</HostName>")),
+            200);
+  EXPECT_EQ(send("PUT", "/bucket/new/a", "x").status, 200);
+  struct Row {
+    std::string path;
+    int status;
+    std::string location;
+  };
+  const std::vector<Row> table = {{"/old/a%20b", 301, "http://bucket.website.localhost:4600/new/a%20b"},
+                                  {"/one/two", 307, "https://h/b%20c"},
+                                  {"/missing", 301, "http://other/missing"},
+                                  {"/new/a", 200, ""}};
+  for (const auto& row : table) {
+    auto reply = send_unsigned("GET", row.path, "", {{"host", "bucket.website.localhost:4600"}});
+    EXPECT_EQ(reply.status, row.status) << row.path;
+    EXPECT_EQ(reply.field("location"), row.location) << row.path;
+  }
 }
 
 TEST_F(S3Test, NobodyIsLetInWithoutASignature) {

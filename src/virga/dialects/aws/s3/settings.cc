@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "virga/dialects/aws/s3/conditions.h"
 #include "virga/dialects/aws/s3/cors.h"
 #include "virga/dialects/aws/s3/description.h"
 #include "virga/dialects/aws/s3/notifications.h"
@@ -37,7 +38,8 @@ io::Task<Answer<http::Response>> get_setting(Call call, std::string kind, Refusa
   co_return xml_response(200, std::move(document));
 }
 
-io::Task<Answer<http::Response>> put_setting(Call call, std::string kind, std::string document, int status) {
+io::Task<Answer<http::Response>> put_setting(Call call, std::string kind, std::string document, int status,
+                                             store::Batch batch = {}) {
   std::function<void(object::Bucket&)> change = [kind, document](object::Bucket& bucket) {
     if (document.empty()) {
       bucket.settings.erase(kind);
@@ -45,8 +47,21 @@ io::Task<Answer<http::Response>> put_setting(Call call, std::string kind, std::s
       bucket.settings.insert_or_assign(kind, document);
     }
   };
-  VIRGA_S3_TRY(co_await call.objects().change_bucket(call.bucket(), std::move(change)));
+  VIRGA_S3_TRY(co_await call.objects().change_bucket(call.bucket(), std::move(change), std::move(batch)));
   co_return empty_response(status);
+}
+
+// What is at a date is so from its beginning in UTC.
+Answer<bool> check_dates(const XmlNode& rule) {
+  for (const auto& action : rule.children) {
+    auto text = action.text_of("Date");
+    if (text.empty()) continue;
+    auto date = parse_http_date(text);
+    if (!date || std::chrono::floor<std::chrono::days>(*date) != *date) {
+      return invalid_argument("'Date' must be at midnight GMT");
+    }
+  }
+  return true;
 }
 
 // Each rule of a lifecycle has a name of its own in the end.
@@ -57,6 +72,7 @@ Answer<bool> name_rules(XmlNode& lifecycle) {
     if (rule.name != "Rule" || (status != "Enabled" && status != "Disabled")) {
       return malformed_xml("a Rule has the Status Enabled or Disabled");
     }
+    VIRGA_OR_REFUSE([[maybe_unused]] bool good, check_dates(rule));
     if (rule.text_of("ID").size() > 255) return invalid_argument("ID length should not exceed allowed limit of 255");
     if (rule.child("ID") == nullptr) {
       rule.children.insert(rule.children.begin(), XmlNode{"ID", fmt::format("rule-{}", names.size() + 1), {}});
@@ -145,8 +161,22 @@ io::Task<Answer<http::Response>> put_notification(Call call) {
                                  good.error().message());
     }
   }
+  // Queues and topics are told at once that they will be told, unless they are not to be looked at.
+  store::Batch batch;
+  std::vector<std::function<void()>> afterwards;
+  for (const auto& rule : rules) {
+    if (!is_checked || rule.kind == NotificationRule::Kind::Function) continue;
+    events::Parcel parcel;
+    parcel.body = test_event_body(call.bucket(), call.request_id(), call.services().clock.wall());
+    parcel.source = "arn:aws:s3:::" + call.bucket();
+    VIRGA_S3_TRY_ASSIGN(auto sent, call.services().targets.send(rule.target, std::move(parcel), batch));
+    afterwards.push_back(std::move(sent));
+  }
   auto document = rules.empty() ? std::string() : write_notifications(rules);
-  co_return co_await put_setting(std::move(call), kNotification, std::move(document), 200);
+  auto answer = co_await put_setting(std::move(call), kNotification, std::move(document), 200, std::move(batch));
+  if (!answer) co_return std::unexpected(std::move(answer).error());
+  for (auto& work : afterwards) work();
+  co_return std::move(*answer);
 }
 
 }  // namespace virga::dialects::aws::s3

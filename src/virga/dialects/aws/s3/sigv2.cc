@@ -153,17 +153,18 @@ Answer<Identity> verify_sigv2(const http::Request& request, const Target& target
     if (colon == std::string_view::npos) return invalid_argument("Authorization must be 'AWS KEY:SIGNATURE'.");
     identity.access_key = trim(authorization.substr(0, colon));
     signature = authorization.substr(colon + 1);
-    auto own_date = request.field("x-amz-date");
+    bool has_own_date = std::ranges::any_of(
+        request.fields, [](const http::Field& field) { return equals_ignoring_case(field.name, "x-amz-date"); });
     date = request.field("date");
-    auto text = own_date.empty() ? std::string_view(date) : own_date;
+    auto text = has_own_date ? request.field("x-amz-date") : std::string_view(date);
     auto time = parse_http_date(text);
     if (!time) time = sigv4::parse_time(text);
-    if (!time) return refuse(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
+    if (!time || time->time_since_epoch().count() < 0) return refuse(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
     if (*time < now - kSkew || *time > now + kSkew) {
       return refuse(403, "RequestTimeTooSkewed",
                     "The difference between the request time and the current time is too large.");
     }
-    if (!own_date.empty()) date.clear();
+    if (has_own_date) date.clear();
   }
   std::string text(request.method);
   text.append("\n").append(signed_field(request, query, in_query, "content-md5"));

@@ -110,6 +110,9 @@ io::Task<Answer<http::Response>> answer(Call call, Website website) {
     co_return redirect(301, protocol + "://" + website.redirect_host + std::string(call.request().target));
   }
   auto key = call.key();
+  if (const auto* rule = find_routing(website.routing, key, 0)) {
+    co_return redirect(rule->status, location_of(*rule, key, call.field("host")));
+  }
   bool is_folder = key.empty() || key.ends_with('/');
   auto shown = co_await choose(call, is_folder ? key + website.index : key);
   if (!shown && !is_missing(shown.error())) co_return std::unexpected(as_refusal(shown.error()));
@@ -122,6 +125,9 @@ io::Task<Answer<http::Response>> answer(Call call, Website website) {
   if (!is_folder) {
     auto index = co_await call.objects().find(call.bucket(), key + "/" + website.index, "");
     if (index) co_return redirect(302, std::string(call.request().path) + "/");
+  }
+  if (const auto* rule = find_routing(website.routing, key, 404)) {
+    co_return redirect(rule->status, location_of(*rule, key, call.field("host")));
   }
   if (website.error.empty()) co_return page(404, "404 Not Found");
   auto error = co_await choose(call, website.error);
@@ -148,9 +154,6 @@ bool accepts_coding(std::string_view accepted, std::string_view coding) {
 
 Answer<Website> read_website(const XmlNode& configuration) {
   Website website;
-  if (configuration.child("RoutingRules") != nullptr) {
-    return refuse(501, "NotImplemented", "Virga does not implement RoutingRules of web sites yet.");
-  }
   if (const auto* all = configuration.child("RedirectAllRequestsTo")) {
     website.redirect_host = all->text_of("HostName");
     website.redirect_protocol = all->text_of("Protocol");
@@ -163,6 +166,9 @@ Answer<Website> read_website(const XmlNode& configuration) {
     return invalid_argument("The IndexDocument Suffix is not well formed");
   }
   if (const auto* error = configuration.child("ErrorDocument")) website.error = error->text_of("Key");
+  if (const auto* routing = configuration.child("RoutingRules")) {
+    VIRGA_OR_REFUSE(website.routing, read_routing(*routing));
+  }
   return website;
 }
 

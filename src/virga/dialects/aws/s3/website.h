@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "virga/dialects/aws/s3/call.h"
+#include "virga/dialects/aws/s3/website_routing.h"
 
 // Buckets as web sites, at BUCKET.website.localhost: whoever reaches the address may read them (S3 user guide, "Hosting
 // a static website using Amazon S3").
@@ -13,6 +15,7 @@ struct Website {
   std::string error;          // the key of what is shown for what is not there; "": a short text
   std::string redirect_host;  // everything is elsewhere
   std::string redirect_protocol;
+  std::vector<RoutingRule> routing;
 };
 Answer<Website> read_website(const XmlNode& configuration);
 
