@@ -30,6 +30,7 @@ class AwsDialect {
     dialects::aws::Account account;
     const RootKey& key;
     dialects::aws::WithoutUrl without_url;
+    metrics::Registry& metrics;
   };
   explicit AwsDialect(Parts parts);
 

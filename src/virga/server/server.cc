@@ -239,7 +239,7 @@ Result<> Server::State::build() {
   dialects::aws::Account account{options.region, options.account, url};
   auto without_url = options.public_functions ? dialects::aws::WithoutUrl::Public : dialects::aws::WithoutUrl::Refused;
   aws.emplace(AwsDialect::Parts{*catalog, *deployer, *dispatcher, *services, loop, *runtimes, system_random(), account,
-                                key, without_url});
+                                key, without_url, metrics});
   virga.emplace(dialects::VirgaApi::Parts{aws->verifier(), *catalog, *dispatcher, services->async_calls(),
                                           services->bus(), services->scheduler(), *logs, loop, VIRGA_VERSION});
   gateway.emplace(gateway::Gateway::Parts{aws->urls(), aws->api(), aws->links(), *virga, metrics,

@@ -15,6 +15,10 @@ constexpr std::size_t kUnsignedBody = 64 << 10;  // bytes that are read of a req
 
 }  // namespace
 
+AwsApi::AwsApi(Parts parts) : parts_(std::move(parts)), figures_(parts_.metrics) {
+  for (auto* service : parts_.services) service->count_in(figures_);
+}
+
 Service* AwsApi::find(std::string_view scope) const {
   auto found = std::ranges::find_if(parts_.services, [&](const Service* service) { return service->scope() == scope; });
   return found == parts_.services.end() ? nullptr : *found;

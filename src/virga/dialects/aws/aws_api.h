@@ -23,8 +23,9 @@ class AwsApi {
     std::vector<Service*> services;
     const Clock& clock;
     Random& random;
+    metrics::Registry& metrics;
   };
-  explicit AwsApi(Parts parts) : parts_(parts) {}
+  explicit AwsApi(Parts parts);
 
   // Every response carries x-amzn-RequestId.
   io::Task<http::Response> handle(const http::Request& request);
@@ -40,6 +41,7 @@ class AwsApi {
   Service* service_of(const http::Request& head) const;
 
   Parts parts_;
+  Figures figures_;
 };
 
 }  // namespace virga::dialects::aws

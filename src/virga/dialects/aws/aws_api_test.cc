@@ -1,5 +1,6 @@
 #include "virga/dialects/aws/aws_api.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "virga/dialects/aws/sts/sts_api.h"
@@ -31,7 +32,7 @@ class AwsApiTest : public ::testing::Test {
   LambdaWorld world_;
   SigV4Verifier verifier_{dialects::testing::find_test_key, world_.tests.clock};
   StsApi sts_{LambdaWorld::account()};
-  AwsApi api_{{verifier_, {&world_.api, &sts_}, world_.tests.clock, system_random()}};
+  AwsApi api_{{verifier_, {&world_.api, &sts_}, world_.tests.clock, system_random(), world_.registry}};
 };
 
 TEST_F(AwsApiTest, RefusesWhoIsNotProven) {
@@ -65,6 +66,14 @@ TEST_F(AwsApiTest, HandsRequestsToTheServiceOfTheirScope) {
   auto other = send("POST", "/", "sts", "Action=AssumeRole", form);
   EXPECT_EQ(other.status, 400);
   EXPECT_THAT(other.body, HasSubstr("<Code>InvalidAction</Code>"));
+  auto figures = world_.registry.expose();
+  auto line = [](std::string_view service, std::string_view operation, std::string_view outcome) {
+    return fmt::format("virga_aws_requests_total{{service=\"{}\",operation=\"{}\",outcome=\"{}\"}}", service,
+                       operation, outcome);
+  };
+  EXPECT_THAT(figures, HasSubstr(line("lambda", "ListFunctions", "ok") + " 1"));
+  EXPECT_THAT(figures, HasSubstr(line("sts", "GetCallerIdentity", "ok") + " 2"));
+  EXPECT_THAT(figures, HasSubstr(line("sts", "unknown", "refused") + " 1"));
 }
 
 TEST_F(AwsApiTest, BoundsBodiesByOperation) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "virga/dialects/aws/figures.h"
 #include "virga/dialects/aws/refusal.h"
 #include "virga/dialects/aws/sigv4.h"
 #include "virga/http/message.h"
@@ -43,6 +44,20 @@ class Service {
     Refusal refusal{403, "AccessDenied", "Sign the request with an access key.", {}};
     co_return refuse(request, refusal, request_id);
   }
+
+  void count_in(Figures& figures) { figures_ = &figures; }  // outlives it
+
+ protected:
+  static constexpr std::string_view kUnknownOperation = "unknown";
+
+  // What answers a request of this operation, once it is counted.
+  http::Response counted(std::string_view operation, http::Response response) const {
+    if (figures_ != nullptr) figures_->count(scope(), operation, response.status);
+    return response;
+  }
+
+ private:
+  Figures* figures_ = nullptr;
 };
 
 }  // namespace virga::dialects::aws

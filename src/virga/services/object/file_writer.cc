@@ -78,8 +78,8 @@ struct FileWriter::Work {
 };
 
 FileWriter::FileWriter(io::Loop& loop, io::Workers& workers, Files& files,
-                       const std::vector<ChecksumAlgorithm>& algorithms)
-    : loop_(loop), workers_(workers), work_(std::make_shared<Work>(files, algorithms)) {}
+                       const std::vector<ChecksumAlgorithm>& algorithms, metrics::Counter& written)
+    : loop_(loop), workers_(workers), written_(written), work_(std::make_shared<Work>(files, algorithms)) {}
 
 FileWriter::~FileWriter() {
   if (work_->file.valid()) {
@@ -89,6 +89,7 @@ FileWriter::~FileWriter() {
 
 io::Task<Result<>> FileWriter::write(std::string_view bytes) {
   size_ += bytes.size();
+  written_.add(bytes.size());
   while (!bytes.empty()) {
     auto count = std::min(bytes.size(), kPiece - buffer_.size());
     buffer_.append(bytes.substr(0, count));

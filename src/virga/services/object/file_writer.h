@@ -12,6 +12,7 @@
 #include "virga/io/workers.h"
 #include "virga/services/object/checksum.h"
 #include "virga/services/object/files.h"
+#include "virga/telemetry/metrics.h"
 
 namespace virga::services::object {
 
@@ -31,8 +32,9 @@ struct StoredFile {
 // One loop. What was not finished is removed with this.
 class FileWriter {
  public:
-  // The first two outlive it.
-  FileWriter(io::Loop& loop, io::Workers& workers, Files& files, const std::vector<ChecksumAlgorithm>& algorithms);
+  // The loop, the workers and the counter, of bytes that are given to it, outlive it.
+  FileWriter(io::Loop& loop, io::Workers& workers, Files& files, const std::vector<ChecksumAlgorithm>& algorithms,
+             metrics::Counter& written);
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
@@ -51,6 +53,7 @@ class FileWriter {
   io::Loop& loop_;
   io::Workers& workers_;
   std::string buffer_;
+  metrics::Counter& written_;
   std::uint64_t size_ = 0;
   std::shared_ptr<Work> work_;  // shared with the worker that cleans up when this is gone
 };

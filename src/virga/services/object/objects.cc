@@ -80,7 +80,8 @@ void Objects::listen(ChangeListener& listener) {
 // ---- Files.
 
 std::unique_ptr<FileWriter> Objects::write(std::vector<ChecksumAlgorithm> algorithms) {
-  return std::make_unique<FileWriter>(state_->services.loop, state_->services.workers, state_->files, algorithms);
+  return std::make_unique<FileWriter>(state_->services.loop, state_->services.workers, state_->files, algorithms,
+                                      state_->written_bytes);
 }
 
 void Objects::discard(StoredFile file) {
@@ -334,7 +335,7 @@ io::Task<Result<std::unique_ptr<Reader>>> Objects::read(Version version, std::ui
     for (auto& part : all) pieces.push_back({std::move(part.file), 0, part.size, part.size});
   }
   co_return std::make_unique<Reader>(state.services.loop, state.services.workers, state.files,
-                                     slice(pieces, offset, size), std::move(hold));
+                                     slice(pieces, offset, size), std::move(hold), state.read_bytes);
 }
 
 }  // namespace virga::services::object

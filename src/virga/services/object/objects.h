@@ -19,6 +19,7 @@
 #include "virga/services/object/reader.h"
 #include "virga/services/object/version.h"
 #include "virga/store/loop_store.h"
+#include "virga/telemetry/metrics.h"
 
 namespace virga::services::object {
 
@@ -99,6 +100,7 @@ class Objects {
     store::LoopStore& store;
     io::Workers& workers;  // of its own: they wait for the disk
     Random& random;
+    metrics::Registry& metrics;
   };
 
   // Makes the folder for the bytes.

@@ -18,8 +18,8 @@ constexpr std::uint64_t kPiece = 256 << 10;
 }  // namespace
 
 Reader::Reader(io::Loop& loop, io::Workers& workers, const Files& files, std::vector<Piece> pieces,
-               std::shared_ptr<void> hold)
-    : loop_(loop), workers_(workers), files_(files), pieces_(std::move(pieces)), hold_(std::move(hold)) {
+               std::shared_ptr<void> hold, metrics::Counter& read)
+    : loop_(loop), workers_(workers), files_(files), read_(read), pieces_(std::move(pieces)), hold_(std::move(hold)) {
   for (const auto& piece : pieces_) size_ += piece.size;
 }
 
@@ -73,13 +73,18 @@ io::Task<Result<std::string>> Reader::next() {
   if (at_ == pieces_.size()) co_return std::string();
   VIRGA_CO_TRY_ASSIGN(auto cached, read_cached());
   if (!cached.empty()) {
-    done_ += cached.size();
+    note(cached);
     co_return cached;
   }
   std::function<Result<std::string>()> read = [this] { return read_some(); };
   auto bytes = co_await workers_.run(loop_, std::move(read));
-  if (bytes) done_ += bytes->size();
+  if (bytes) note(*bytes);
   co_return bytes;
+}
+
+void Reader::note(std::string_view bytes) {
+  done_ += bytes.size();
+  read_.add(bytes.size());
 }
 
 Result<std::string> Reader::read_cached() {

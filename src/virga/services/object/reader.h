@@ -10,6 +10,7 @@
 #include "virga/io/workers.h"
 #include "virga/os/descriptor.h"
 #include "virga/services/object/files.h"
+#include "virga/telemetry/metrics.h"
 
 namespace virga::services::object {
 
@@ -26,15 +27,16 @@ struct Piece {
 // keeps the files: it goes with this.
 class Reader {
  public:
-  // The first three outlive it.
+  // All but the pieces and what holds them outlive it. `read` counts the bytes.
   Reader(io::Loop& loop, io::Workers& workers, const Files& files, std::vector<Piece> pieces,
-         std::shared_ptr<void> hold);
+         std::shared_ptr<void> hold, metrics::Counter& read);
 
   // Some bytes; "" at the end. DataLoss: a file is damaged, shorter than its record says, or gone.
   io::Task<Result<std::string>> next();
   std::uint64_t size() const { return size_; }  // bytes in all
 
  private:
+  void note(std::string_view bytes);  // which were read
   Result<std::string> read_some();
   // What can be read of the next piece without waiting for the disk; "": nothing.
   Result<std::string> read_cached();
@@ -47,6 +49,7 @@ class Reader {
   io::Loop& loop_;
   io::Workers& workers_;
   const Files& files_;
+  metrics::Counter& read_;
   std::vector<Piece> pieces_;
   std::shared_ptr<void> hold_;
   std::uint64_t size_ = 0;

@@ -31,18 +31,18 @@ io::Task<http::Response> EventsApi::answer(const http::Request& request, const I
                     "UnknownOperationException",
                     fmt::format("Virga does not implement the EventBridge operation '{}'.", name),
                     {}};
-    co_return refuse(request, unknown, request_id);
+    co_return counted(kUnknownOperation, refuse(request, unknown, request_id));
   }
   auto body = parse_body(request.body);
   if (!body) {
     auto refusal = std::move(body).error();
     refusal.code = "SerializationException";
-    co_return refuse(request, refusal, request_id);
+    co_return counted(operation->name, refuse(request, refusal, request_id));
   }
   event_bridge::Call call{parts_.bus, parts_.targets, parts_.clock, std::move(*body)};
   auto answer = co_await operation->handler(std::move(call));
-  if (!answer) co_return refuse(request, answer.error(), request_id);
-  co_return http::Response::make(200, kType, std::move(*answer));
+  if (!answer) co_return counted(operation->name, refuse(request, answer.error(), request_id));
+  co_return counted(operation->name, http::Response::make(200, kType, std::move(*answer)));
 }
 
 }  // namespace virga::dialects::aws

@@ -88,7 +88,7 @@ io::Task<http::Response> LambdaApi::answer(const http::Request& request, const I
                     "UnknownOperationException",
                     fmt::format("The Lambda API has no operation {} {}.", request.method, request.path),
                     {}};
-    co_return respond(unknown);
+    co_return counted(kUnknownOperation, respond(unknown));
   }
   if (!identity.function.empty() && !is_open_to_functions(*operation)) {
     Refusal refusal{403,
@@ -102,11 +102,11 @@ io::Task<http::Response> LambdaApi::answer(const http::Request& request, const I
   if (operation->handler == nullptr) {
     Refusal unbuilt{
         400, "UnsupportedOperationException", fmt::format("Virga does not implement {} yet.", operation->name), {}};
-    co_return respond(unbuilt);
+    co_return counted(operation->name, respond(unbuilt));
   }
   lambda::Call call(*services_, request, match, std::move(request_id));
   auto response = co_await operation->handler(std::move(call));
-  co_return response;
+  co_return counted(operation->name, std::move(response));
 }
 
 }  // namespace virga::dialects::aws

@@ -63,7 +63,7 @@ io::Task<http::Response> S3Api::run(Call call, Target target) {
     answered = co_await operation->answer(call);
   }
   auto response = answered ? std::move(*answered) : refuse(request, answered.error(), call.request_id());
-  co_return finish(std::move(response), call);
+  co_return finish(counted(operation == nullptr ? kUnknownOperation : operation->name, std::move(response)), call);
 }
 
 io::Task<http::Response> S3Api::answer(const http::Request& request, const Identity& identity, std::string request_id) {
@@ -76,7 +76,10 @@ io::Task<http::Response> S3Api::answer_unsigned(const http::Request& request, st
   auto target = target_of(request);
   Identity nobody;
   Call call(services_, request, nobody, target, request_id);
-  if (target.is_website) co_return co_await answer_website(call);
+  if (target.is_website) {
+    auto shown = co_await answer_website(call);
+    co_return counted("Website", std::move(shown));
+  }
   if (request.method == "OPTIONS") {
     auto bucket = services_.objects.find_bucket(target.bucket);
     co_return answer_preflight(bucket.get(), request, request_id);
@@ -90,7 +93,7 @@ io::Task<http::Response> S3Api::answer_unsigned(const http::Request& request, st
   if (request.method == "POST" && target.key.empty() && FormDecoder::boundary_of(request.field("content-type"))) {
     auto posted = co_await post_object(call);
     auto response = posted ? std::move(*posted) : refuse(request, posted.error(), request_id);
-    co_return finish(std::move(response), call);
+    co_return finish(counted("PostObject", std::move(response)), call);
   }
   auto denied = s3::refuse(403, "AccessDenied", "Access Denied: sign the request with an access key.");
   co_return finish(refuse(request, denied.error(), request_id), call);

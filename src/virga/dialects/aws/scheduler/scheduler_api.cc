@@ -109,13 +109,14 @@ io::Task<http::Response> SchedulerApi::answer(const http::Request& request, cons
                     "UnknownOperationException",
                     fmt::format("EventBridge Scheduler has no operation {} {}.", request.method, request.path),
                     {}};
-    co_return refuse(request, unknown, request_id);
+    co_return counted(kUnknownOperation, refuse(request, unknown, request_id));
   }
+  const auto* operation = by_route_[match->route];
   auto body = parse_body(request.body);
   if (!body) {
     auto refusal = std::move(body).error();
     refusal.code = "ValidationException";
-    co_return refuse(request, refusal, request_id);
+    co_return counted(operation->name, refuse(request, refusal, request_id));
   }
   std::string name;
   if (match->capture_count > 0) {
@@ -123,9 +124,9 @@ io::Task<http::Response> SchedulerApi::answer(const http::Request& request, cons
     name = decoded ? *decoded : std::string(match->captures[0]);
   }
   scheduler::Call call{schedules_, clock_, std::move(name), Query(request.query), std::move(*body)};
-  auto answer = co_await by_route_[match->route]->handler(std::move(call));
-  if (!answer) co_return refuse(request, answer.error(), request_id);
-  co_return http::Response::make(200, "application/json", std::move(*answer));
+  auto answer = co_await operation->handler(std::move(call));
+  if (!answer) co_return counted(operation->name, refuse(request, answer.error(), request_id));
+  co_return counted(operation->name, http::Response::make(200, "application/json", std::move(*answer)));
 }
 
 }  // namespace virga::dialects::aws

@@ -133,11 +133,11 @@ io::Task<http::Response> SnsApi::run(Query query, const http::Request& request, 
   auto operation = std::ranges::find(operations, std::string_view(action), &sns::Operation::name);
   if (operation == operations.end()) {
     Refusal unknown{400, "InvalidAction", fmt::format("Virga does not implement the SNS action '{}'.", action), {}};
-    co_return refuse(request, unknown, request_id);
+    co_return counted(kUnknownOperation, refuse(request, unknown, request_id));
   }
   sns::Call call{parts_.topics, parts_.random, parts_.clock, std::move(query)};
   auto result = co_await operation->handler(std::move(call));
-  if (!result) co_return refuse(request, result.error(), request_id);
+  if (!result) co_return counted(operation->name, refuse(request, result.error(), request_id));
   std::string body;
   {
     XmlElement response(body, action + "Response", kNamespace);
@@ -145,7 +145,7 @@ io::Task<http::Response> SnsApi::run(Query query, const http::Request& request, 
     XmlElement metadata(response, "ResponseMetadata");
     metadata.add("RequestId", request_id);
   }
-  co_return http::Response::make(200, "text/xml", std::move(body));
+  co_return counted(operation->name, http::Response::make(200, "text/xml", std::move(body)));
 }
 
 }  // namespace virga::dialects::aws

@@ -37,7 +37,7 @@ io::Task<http::Response> StsApi::answer(const http::Request& request, const Iden
         missing ? std::string("The request names no Action.")
                 : fmt::format("Virga does not implement the STS action {} yet, only GetCallerIdentity.", action),
         {}};
-    co_return refuse(request, refusal, request_id);
+    co_return counted(kUnknownOperation, refuse(request, refusal, request_id));
   }
   std::string body;
   {
@@ -51,7 +51,7 @@ io::Task<http::Response> StsApi::answer(const http::Request& request, const Iden
     XmlElement metadata(response, "ResponseMetadata");
     metadata.add("RequestId", request_id);
   }
-  co_return http::Response::make(200, "text/xml", std::move(body));
+  co_return counted("GetCallerIdentity", http::Response::make(200, "text/xml", std::move(body)));
 }
 
 }  // namespace virga::dialects::aws

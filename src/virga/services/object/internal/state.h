@@ -64,7 +64,13 @@ struct Objects::State {
         change_ended(s.loop),
         locks(s.loop),
         tasks(s.loop),
-        recent(kMostRecent) {}
+        recent(kMostRecent),
+        written_bytes(s.metrics.counter("virga_object_written_bytes_total", "Bytes of objects and parts that were put, "
+                                        "those included that were refused in the end.")),
+        read_bytes(s.metrics.counter("virga_object_read_bytes_total", "Bytes of objects that were read.")) {
+    s.metrics.gauge_from("virga_object_buckets", "Buckets that there are.",
+                         [this] { return static_cast<double>(places.size()); });
+  }
 
   Services services;
   Files files;
@@ -76,6 +82,8 @@ struct Objects::State {
   internal::KeyLocks locks;
   io::TaskGroup tasks;
   internal::RecentVersions recent;
+  metrics::Counter& written_bytes;
+  metrics::Counter& read_bytes;
   bool is_closing = false;
   std::uint64_t last_sequence = 0;
   std::unordered_map<std::string, std::size_t> held;                // bodies that are read, and by how many

@@ -27,7 +27,8 @@ class ObjectWorld {
   ObjectWorld& operator=(const ObjectWorld&) = delete;
 
   void start() {
-    auto created = Objects::create({*loop, store, *workers, system_random()}, folder.path() + "/objects");
+    registry.emplace();
+    auto created = Objects::create({*loop, store, *workers, system_random(), *registry}, folder.path() + "/objects");
     ASSERT_TRUE(created) << created.error().message();
     objects = std::move(*created);
     objects->serve();
@@ -119,6 +120,7 @@ class ObjectWorld {
   std::optional<io::Workers> workers{2};
   store::testing::MemoryStore memory;
   store::testing::DirectLoopStore store{memory};
+  std::optional<metrics::Registry> registry;
   std::unique_ptr<Objects> objects;
 
  private:
