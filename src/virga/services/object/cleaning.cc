@@ -15,6 +15,7 @@ io::Task<void> Objects::State::clean_up() {
     log::warn("files of objects that nothing refers to are not removed", {{"error", cleaned.error().message()}});
     co_return;
   }
+  if (!is_closing) spare.open();
 }
 
 io::Task<Result<>> Objects::State::clean_folder(unsigned folder) {

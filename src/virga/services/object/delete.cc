@@ -57,7 +57,7 @@ io::Task<Result<Deleted>> Objects::State::erase_version(BucketChange& change, st
   }
   // Who deletes by condition says what he believes to be there.
   VIRGA_CO_TRY(check_condition(condition, gone));
-  VIRGA_CO_TRY_ASSIGN(auto doomed, co_await doom(gone.body));
+  VIRGA_CO_TRY_ASSIGN(auto doomed, co_await doom(gone.body, gone.size));
   remove_records(doomed, batch);
   std::vector<std::function<void()>> afterwards;
   tell(ChangeKind::Delete, *bucket, key, gone, origin, batch, afterwards);

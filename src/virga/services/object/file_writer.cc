@@ -21,12 +21,20 @@ std::string_view StoredFile::digest(ChecksumAlgorithm algorithm) const {
 // What workers touch, one at a time.
 struct FileWriter::Work {
   Work(Files& f, const std::vector<ChecksumAlgorithm>& algorithms)
-      : files(f), id(files.make_id()), md5(ChecksumAlgorithm::Md5) {
+      : files(f), md5(ChecksumAlgorithm::Md5) {
     for (auto algorithm : algorithms) {
       if (algorithm != ChecksumAlgorithm::None && algorithm != ChecksumAlgorithm::Md5) digests.emplace_back(algorithm);
     }
   }
 
+  Result<> open() {
+    if (name == Files::Name::Synced) file = files.reuse(id);
+    if (file.valid()) return {};
+    name = Files::Name::New;
+    id = files.make_id();
+    VIRGA_TRY_ASSIGN(file, files.create(id));
+    return {};
+  }
   Result<> write(std::string_view bytes) {
     compute(bytes);
     return append(bytes);
@@ -37,10 +45,9 @@ struct FileWriter::Work {
     sums.update(bytes);
   }
   Result<> append(std::string_view bytes) {
-    if (!file.valid()) {
-      VIRGA_TRY_ASSIGN(file, files.create_aside(id));
-    }
+    if (!file.valid()) VIRGA_TRY(open());
     if (!os::write_all(file, bytes)) return fail(disk_error("write", id));
+    length += bytes.size();
     return {};
   }
   Result<StoredFile> finish(std::string& last, std::uint64_t size) {
@@ -56,7 +63,7 @@ struct FileWriter::Work {
       stored.digests.push_back(one.finish());
     }
     if (!file.valid()) return stored;
-    VIRGA_TRY(files.put_in_place(file, id));
+    VIRGA_TRY(files.sync(file, id, length, name));
     file.reset();
     stored.id = id;
     return stored;
@@ -64,22 +71,22 @@ struct FileWriter::Work {
   void give_up() {
     if (!file.valid()) return;
     file.reset();
-    files.remove_aside(id);
-    // A failure in the middle of finish() may have left it in place.
-    (void)files.remove(id);
+    (void)files.remove(id);  // else a start does
   }
 
   Files files;  // a copy: it may be cleaned up after the end of the service
-  std::string id;
+  std::string id;  // "": not chosen
+  Files::Name name = Files::Name::New;
   os::Descriptor file;
+  std::uint64_t length = 0;  // what was written to it
   Digest md5;
   std::vector<Digest> digests;
   BlockSums sums;
 };
 
-FileWriter::FileWriter(io::Loop& loop, io::Workers& workers, Files& files,
+FileWriter::FileWriter(io::Loop& loop, io::Workers& workers, Files& files, internal::SpareFiles& spare,
                        const std::vector<ChecksumAlgorithm>& algorithms, metrics::Counter& written)
-    : loop_(loop), workers_(workers), written_(written), work_(std::make_shared<Work>(files, algorithms)) {}
+    : loop_(loop), workers_(workers), spare_(spare), written_(written), work_(std::make_shared<Work>(files, algorithms)) {}
 
 FileWriter::~FileWriter() {
   if (work_->file.valid()) {
@@ -99,7 +106,14 @@ io::Task<Result<>> FileWriter::write(std::string_view bytes) {
   co_return Result<>();
 }
 
+void FileWriter::choose_file() {
+  if (!work_->id.empty() || buffer_.empty()) return;
+  work_->id = spare_.take();
+  if (!work_->id.empty()) work_->name = Files::Name::Synced;
+}
+
 io::Task<Result<>> FileWriter::flush() {
+  choose_file();
   std::function<Result<>()> write = [this] { return work_->write(buffer_); };
   auto written = co_await workers_.run(loop_, std::move(write));
   buffer_.clear();
@@ -107,6 +121,7 @@ io::Task<Result<>> FileWriter::flush() {
 }
 
 io::Task<Result<StoredFile>> FileWriter::finish() {
+  choose_file();
   std::function<Result<StoredFile>()> finish = [this] { return work_->finish(buffer_, size_); };
   auto stored = co_await workers_.run(loop_, std::move(finish));
   co_return stored;

@@ -12,6 +12,7 @@
 #include "virga/io/workers.h"
 #include "virga/services/object/checksum.h"
 #include "virga/services/object/files.h"
+#include "virga/services/object/internal/spare_files.h"
 #include "virga/telemetry/metrics.h"
 
 namespace virga::services::object {
@@ -32,9 +33,9 @@ struct StoredFile {
 // One loop. What was not finished is removed with this.
 class FileWriter {
  public:
-  // The loop, the workers and the counter, of bytes that are given to it, outlive it.
-  FileWriter(io::Loop& loop, io::Workers& workers, Files& files, const std::vector<ChecksumAlgorithm>& algorithms,
-             metrics::Counter& written);
+  // The loop, the workers, the spare files and the counter, of bytes that are given to it, outlive it.
+  FileWriter(io::Loop& loop, io::Workers& workers, Files& files, internal::SpareFiles& spare,
+             const std::vector<ChecksumAlgorithm>& algorithms, metrics::Counter& written);
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
@@ -49,9 +50,11 @@ class FileWriter {
  private:
   struct Work;
   io::Task<Result<>> flush();
+  void choose_file();
 
   io::Loop& loop_;
   io::Workers& workers_;
+  internal::SpareFiles& spare_;
   std::string buffer_;
   metrics::Counter& written_;
   std::uint64_t size_ = 0;

@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,9 +26,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kAside = "aside";
 constexpr std::size_t kRunDigits = 8;
 constexpr std::size_t kDigits = 32;
+
+// ext4, XFS and Btrfs write a new file's name with the log that its own sync waits for; a sync of the folder would only
+// flush the disk once more. POSIX promises less (fsync(2)), so that other file systems get both.
+bool carries_names(const std::string& directory) {
+  struct statfs about{};
+  if (::statfs(directory.c_str(), &about) != 0) return false;
+  auto kind = static_cast<std::uint64_t>(about.f_type);
+  return kind == EXT4_SUPER_MAGIC || kind == XFS_SUPER_MAGIC || kind == BTRFS_SUPER_MAGIC;
+}
 
 std::string random_digits(Random& random, std::size_t count) {
   std::string bytes((count + 1) / 2, '\0');
@@ -75,9 +85,7 @@ Files::Files(std::string directory, Random& random)
 Result<Files> Files::open(std::string directory, Random& random) {
   VIRGA_TRY(os::make_directories(directory, 0700));
   Files files(std::move(directory), random);
-  auto aside = files.directory_ + "/" + std::string(kAside);
-  VIRGA_TRY(os::remove_tree(aside));
-  VIRGA_TRY(os::make_directories(aside, 0700));
+  files.syncs_names_ = carries_names(files.directory_);
   for (unsigned folder = 0; folder < kFolders; ++folder) {
     auto path = fmt::format("{}/{:02x}", files.directory_, folder);
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail(disk_error("create folder", path));
@@ -99,32 +107,37 @@ std::string Files::path(std::string_view id) const {
   return fmt::format("{}/{}/{}", directory_, id.substr(0, 2), id);
 }
 
-std::string Files::aside_path(std::string_view id) const {
-  return fmt::format("{}/{}/{}", directory_, kAside, id);
-}
-
 bool Files::is_of_this_run(std::string_view id) const {
   return id.size() == kDigits && id.substr(2, kRunDigits) == run_;
 }
 
-Result<os::Descriptor> Files::create_aside(std::string_view id) {
-  auto path = aside_path(id);
-  os::Descriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
-  if (!file.valid()) return fail(disk_error("create", path));
+Result<os::Descriptor> Files::create(std::string_view id) {
+  auto place = path(id);
+  os::Descriptor file(::open(place.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  if (!file.valid()) return fail(disk_error("create", place));
   return file;
 }
 
-void Files::remove_aside(std::string_view id) {
-  ::unlink(aside_path(id).c_str());
+os::Descriptor Files::reuse(std::string_view id) {
+  auto place = path(id);
+  os::Descriptor file(::open(place.c_str(), O_RDWR | O_CLOEXEC));
+  struct stat about{};
+  if (file.valid() && ::fstat(file.get(), &about) == 0 && about.st_nlink == 1) return file;
+  (void)remove(id);  // else a start does
+  return {};
 }
 
-Result<> Files::put_in_place(const os::Descriptor& file, std::string_view id) {
-  // Renamed first: nothing refers to the name until this is done, and the sync of the file then carries its name along,
-  // so that the folder's own costs nothing more on most file systems.
+Result<> Files::sync(const os::Descriptor& file, std::string_view id, std::uint64_t size, Name name) {
   auto place = path(id);
-  if (::rename(aside_path(id).c_str(), place.c_str()) != 0) return fail(disk_error("rename", place));
+  if (name == Name::Synced) {
+    struct stat about{};
+    bool is_longer = ::fstat(file.get(), &about) == 0 && static_cast<std::uint64_t>(about.st_size) > size;
+    if (is_longer && ::ftruncate(file.get(), static_cast<off_t>(size)) != 0) return fail(disk_error("truncate", place));
+    if (::fdatasync(file.get()) != 0) return fail(disk_error("fdatasync", place));
+    return {};
+  }
   if (::fsync(file.get()) != 0) return fail(disk_error("fsync", place));
-  return os::sync_directory(folder_path(id));
+  return syncs_names_ ? Result<>() : os::sync_directory(folder_path(id));
 }
 
 Result<> Files::link(std::string_view existing, std::string_view id) {

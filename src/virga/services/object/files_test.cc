@@ -24,10 +24,10 @@ class FilesTest : public ::testing::Test {
   }
   std::string write(std::string_view bytes) {
     auto id = files_->make_id();
-    auto file = files_->create_aside(id);
+    auto file = files_->create(id);
     EXPECT_TRUE(file);
     EXPECT_TRUE(os::write_all(*file, bytes));
-    EXPECT_TRUE(files_->put_in_place(*file, id));
+    EXPECT_TRUE(files_->sync(*file, id, bytes.size(), Files::Name::New));
     return id;
   }
   static std::string read(const os::Descriptor& file) {
@@ -64,6 +64,23 @@ TEST_F(FilesTest, KeepsNotMoreOpenThanItMay) {
   auto kept = std::ranges::count_if(held, [](const auto& file) { return file.use_count() > 1; });
   EXPECT_LE(kept, 64);
   EXPECT_GT(kept, 0);
+}
+
+TEST_F(FilesTest, AFileIsWrittenAnewUnlessItsBytesHaveAnotherName) {
+  auto id = write("first bytes");
+  auto open = files_->open_now(id);
+  auto again = files_->reuse(id);
+  ASSERT_TRUE(again.valid());
+  ASSERT_TRUE(os::write_all(again, "second"));
+  ASSERT_TRUE(files_->sync(again, id, 6, Files::Name::Synced));
+  EXPECT_EQ(read(*files_->open_now(id)), "second");
+
+  auto copy = files_->make_id();
+  ASSERT_TRUE(files_->link(id, copy));
+  EXPECT_FALSE(files_->reuse(id).valid());
+  EXPECT_EQ(files_->open_now(id), nullptr) << "this name is gone";
+  EXPECT_EQ(read(*files_->open_now(copy)), "second");
+  EXPECT_FALSE(files_->reuse(files_->make_id()).valid());
 }
 
 TEST_F(FilesTest, WhatIsNotThereIsNotOpened) {

@@ -79,13 +79,18 @@ void Objects::listen(ChangeListener& listener) {
 
 // ---- Files.
 
+std::size_t Objects::count_spare_files() const {
+  return state_->spare.count();
+}
+
 std::unique_ptr<FileWriter> Objects::write(std::vector<ChecksumAlgorithm> algorithms) {
-  return std::make_unique<FileWriter>(state_->services.loop, state_->services.workers, state_->files, algorithms,
-                                      state_->written_bytes);
+  return std::make_unique<FileWriter>(state_->services.loop, state_->services.workers, state_->files, state_->spare,
+                                      algorithms, state_->written_bytes);
 }
 
 void Objects::discard(StoredFile file) {
-  if (!file.id.empty()) state_->remove_files({std::move(file.id)});
+  if (file.id.empty() || state_->spare.offer(file.id, file.size)) return;
+  state_->remove_files({std::move(file.id)});
 }
 
 void Objects::State::remove_files(std::vector<std::string> ids) {
@@ -110,22 +115,28 @@ void Objects::State::drop(const std::string& body_id) {
   held.erase(found);
   auto doomed = dying.extract(body_id);
   if (doomed.empty()) return;
-  doomed_parts.erase(body_id);
-  remove_files(std::move(doomed.mapped()));
+  let_go(std::move(doomed.mapped()));
+}
+
+void Objects::State::let_go(Doomed doomed) {
+  doomed_parts.erase(doomed.body.id);
+  bool is_kept = doomed.body.kind == Body::Kind::File && spare.offer(doomed.body.id, doomed.size);
+  if (!is_kept && !doomed.files.empty()) remove_files(std::move(doomed.files));
 }
 
 void Objects::State::forget(Doomed doomed) {
   if (held.contains(doomed.body.id)) {
-    dying.emplace(doomed.body.id, std::move(doomed.files));
-    return;
+    auto id = doomed.body.id;
+    dying.emplace(std::move(id), std::move(doomed));
+  } else {
+    let_go(std::move(doomed));
   }
-  doomed_parts.erase(doomed.body.id);
-  if (!doomed.files.empty()) remove_files(std::move(doomed.files));
 }
 
-io::Task<Result<Doomed>> Objects::State::doom(Body body) {
+io::Task<Result<Doomed>> Objects::State::doom(Body body, std::uint64_t size) {
   Doomed doomed;
   doomed.body = body;
+  doomed.size = size;
   if (body.kind == Body::Kind::File) doomed.files.push_back(body.id);
   if (body.kind == Body::Kind::Parts) {
     VIRGA_CO_TRY_ASSIGN(auto record, co_await services.store.get(body_key(body.id)));
@@ -192,7 +203,7 @@ io::Task<Result<Version>> Objects::State::place(BucketChange& change, std::strin
   Doomed doomed;
   bool is_named = bucket->versioning == Versioning::Enabled;
   if (before && !is_named && before->id == kNullVersion) {
-    VIRGA_CO_TRY_ASSIGN(doomed, co_await doom(before->body));
+    VIRGA_CO_TRY_ASSIGN(doomed, co_await doom(before->body, before->size));
   } else {
     if (before) batch.put(older_key(bucket->id, key, before->sequence), before->encode());
     // There is one version without a name at most.
@@ -200,7 +211,7 @@ io::Task<Result<Version>> Objects::State::place(BucketChange& change, std::strin
       VIRGA_CO_TRY_ASSIGN(auto replaced, co_await older(bucket->id, key, std::string(kNullVersion)));
       if (replaced) {
         batch.remove(replaced->store_key);
-        VIRGA_CO_TRY_ASSIGN(doomed, co_await doom(replaced->version.body));
+        VIRGA_CO_TRY_ASSIGN(doomed, co_await doom(replaced->version.body, replaced->version.size));
       }
     }
   }

@@ -110,6 +110,8 @@ class Objects {
   Objects& operator=(const Objects&) = delete;
 
   void listen(ChangeListener& listener);  // outlives it; at most one
+  // Files of objects that went, kept to be written anew; a start after this one removes them.
+  std::size_t count_spare_files() const;
   // Reads the buckets, for which all calls wait, and then removes files that nothing refers to.
   void serve();
   // After close() nothing more is cleaned up; stop() ends when nothing runs.

@@ -124,6 +124,48 @@ TEST_F(ObjectsTest, DamagedBytesAreNeverGivenOut) {
   EXPECT_EQ(world.read("b"), "another");
 }
 
+TEST_F(ObjectsTest, FilesOfObjectsThatWentAreWrittenAnew) {
+  io::run_until_done(*world.loop, world.objects->stop());  // the cleaning of the start
+  ASSERT_TRUE(world.put("a", "longer than what comes next"));
+  ASSERT_TRUE(world.erase("a"));
+  EXPECT_EQ(world.objects->count_spare_files(), 1u);
+  ASSERT_TRUE(world.put("b", "short"));
+  EXPECT_EQ(world.objects->count_spare_files(), 0u);
+  EXPECT_EQ(world.count_files(), 1u);
+  EXPECT_EQ(world.read("b"), "short");
+  ASSERT_TRUE(world.put("b", std::string(5000, 'x')));
+  ASSERT_TRUE(world.put("empty", ""));
+  EXPECT_EQ(world.objects->count_spare_files(), 1u);
+  // What a put that was refused has written is one as well.
+  EXPECT_EQ(fault(world.put("b", "y", {.must_be_absent = true, .etag = {}})), Fault::ConditionFailed);
+  EXPECT_EQ(world.objects->count_spare_files(), 1u);
+  world.restart();
+  io::run_until_done(*world.loop, world.objects->stop());
+  EXPECT_EQ(world.count_files(), 1u);
+  EXPECT_EQ(world.read("b"), std::string(5000, 'x'));
+}
+
+TEST_F(ObjectsTest, WhatOthersReferToIsNotWrittenAnew) {
+  io::run_until_done(*world.loop, world.objects->stop());
+  ASSERT_TRUE(world.put("a", "first"));
+  auto copy = world.wait(world.objects->duplicate(*world.find("a"), {}));
+  ASSERT_TRUE(copy);
+  ASSERT_TRUE(world.wait(world.objects->put("bucket", "copy", *copy, {}, {}, ChangeKind::Copy, {})));
+  ASSERT_TRUE(world.erase("a"));
+  ASSERT_TRUE(world.put("b", "other"));
+  EXPECT_EQ(world.read("copy"), "first");
+  // Nor is what is read.
+  auto reader = world.wait(world.objects->read(*world.find("copy"), 0, 5));
+  ASSERT_TRUE(reader);
+  ASSERT_TRUE(world.erase("copy"));
+  ASSERT_TRUE(world.put("c", "other"));
+  EXPECT_EQ(*world.wait((*reader)->next()), "first");
+  std::string large(internal::SpareFiles::kLargest + 1, 'x');
+  ASSERT_TRUE(world.put("large", large));
+  ASSERT_TRUE(world.erase("large"));
+  EXPECT_EQ(world.objects->count_spare_files(), 0u);
+}
+
 TEST_F(ObjectsTest, FilesWithoutARecordAreRemovedAtAStart) {
   ASSERT_TRUE(world.put("a", "kept"));
   auto lost = world.write("of a put that a crash cut off");

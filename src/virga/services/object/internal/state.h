@@ -13,6 +13,7 @@
 #include "virga/services/object/internal/key_locks.h"
 #include "virga/services/object/internal/keys.h"
 #include "virga/services/object/internal/recent.h"
+#include "virga/services/object/internal/spare_files.h"
 #include "virga/services/object/objects.h"
 
 namespace virga::services::object {
@@ -50,6 +51,7 @@ class [[nodiscard]] BucketChange {
 // What a change makes superfluous: its records go with the change, its files when that is on the disk.
 struct Doomed {
   Body body;
+  std::uint64_t size = 0;  // of the body
   std::vector<std::string> files;
 };
 void remove_records(const Doomed& doomed, store::Batch& batch);
@@ -82,12 +84,13 @@ struct Objects::State {
   internal::KeyLocks locks;
   io::TaskGroup tasks;
   internal::RecentVersions recent;
+  internal::SpareFiles spare;
   metrics::Counter& written_bytes;
   metrics::Counter& read_bytes;
   bool is_closing = false;
   std::uint64_t last_sequence = 0;
   std::unordered_map<std::string, std::size_t> held;                // bodies that are read, and by how many
-  std::unordered_map<std::string, std::vector<std::string>> dying;  // files of those that go when nobody reads them
+  std::unordered_map<std::string, Doomed> dying;      // those that go when nobody reads them
   // Of those that go, or will at once: for who found the version before, and its record of the parts no more.
   std::unordered_map<std::string, std::vector<Part>> doomed_parts;
 
@@ -113,9 +116,10 @@ struct Objects::State {
   io::Task<Result<std::optional<Older>>> newest_older(std::string bucket_id, std::string key);
   io::Task<Result<std::optional<Older>>> older(std::string bucket_id, std::string key, std::string version);
 
-  io::Task<Result<Doomed>> doom(Body body);
+  io::Task<Result<Doomed>> doom(Body body, std::uint64_t size);
   // After the commit. The files go when nobody reads them any more.
   void forget(Doomed doomed);
+  void let_go(Doomed doomed);  // nobody reads them
   void remove_files(std::vector<std::string> ids);
   std::shared_ptr<void> hold(const Body& body);
   void drop(const std::string& body_id);

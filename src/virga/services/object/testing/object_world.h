@@ -105,14 +105,14 @@ class ObjectWorld {
     auto id = find(key)->body.id;
     return folder.path() + "/objects/" + id.substr(0, 2) + "/" + id;
   }
-  // Of objects, on the disk, once nothing is left to be done.
+  // Of objects, on the disk, once nothing is left to be done; without those that are kept to be written anew.
   std::size_t count_files() {
     workers.emplace(2);
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path() + "/objects")) {
       count += entry.is_regular_file() ? 1 : 0;
     }
-    return count;
+    return count - objects->count_spare_files();
   }
 
   os::TemporaryDirectory folder = std::move(*os::TemporaryDirectory::create());
