@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -91,8 +92,7 @@ class Objects(unittest.TestCase):
 
     def test_checksums_are_verified_and_given_back(self):
         data = os.urandom(100_000)
-        # For CRC32C and CRC64NVME boto3 needs a further package; the unit tests have them.
-        for algorithm in ["CRC32", "SHA1", "SHA256"]:
+        for algorithm in ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]:
             put = self.s3.put_object(Bucket=self.bucket, Key=algorithm, Body=data, ChecksumAlgorithm=algorithm)
             got = self.s3.get_object(Bucket=self.bucket, Key=algorithm, ChecksumMode="ENABLED")
             self.assertEqual(body_of(got), data)
@@ -119,6 +119,30 @@ class Objects(unittest.TestCase):
         self.assertEqual(body_of(middle), data[8 * MIB - 2:8 * MIB + 2])
         third = self.s3.get_object(Bucket=self.bucket, Key="parts", PartNumber=3)
         self.assertEqual((body_of(third), third["PartsCount"]), (data[16 * MIB:], 3))
+
+    def test_parts_have_the_checksums_of_their_upload(self):
+        from boto3.s3.transfer import TransferConfig
+
+        data = os.urandom(11 * MIB)
+        config = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=3)
+        table = [("CRC32", None, "COMPOSITE"), ("CRC32C", None, "COMPOSITE"), ("CRC64NVME", None, "FULL_OBJECT"),
+                 ("CRC32", "FULL_OBJECT", "FULL_OBJECT"), ("CRC32C", "FULL_OBJECT", "FULL_OBJECT"),
+                 ("SHA1", None, "COMPOSITE"), ("SHA256", None, "COMPOSITE")]
+        for algorithm, wanted, kind in table:
+            with self.subTest(algorithm=algorithm, wanted=wanted):
+                self.s3.upload_fileobj(io.BytesIO(data), self.bucket, algorithm, Config=config,
+                                       ExtraArgs={"ChecksumAlgorithm": algorithm,
+                                                  **({"ChecksumType": wanted} if wanted else {})})
+                head = self.s3.head_object(Bucket=self.bucket, Key=algorithm, ChecksumMode="ENABLED")
+                self.assertEqual(head["Checksum" + algorithm].endswith("-3"), kind == "COMPOSITE")
+                self.assertEqual(head["ChecksumType"], kind)
+                back = io.BytesIO()
+                self.s3.download_fileobj(self.bucket, algorithm, back, Config=config)
+                self.assertEqual(back.getvalue(), data)
+                # The checksum of the whole is one that a single request would have had.
+                if kind == "FULL_OBJECT":
+                    put = self.s3.put_object(Bucket=self.bucket, Key="whole", Body=data, ChecksumAlgorithm=algorithm)
+                    self.assertEqual(head["Checksum" + algorithm], put["Checksum" + algorithm])
 
     def test_an_upload_in_parts_can_be_copied_listed_and_aborted(self):
         data = os.urandom(6 * MIB)
@@ -260,8 +284,39 @@ class Objects(unittest.TestCase):
             self.assertEqual((Path(folder) / "back").read_bytes(), data)
             url = self.cli("s3", "presign", f"s3://{self.bucket}/to/sub/small").strip()
             self.assertEqual(request(url).body, b"x")
-            self.cli("s3", "rm", "--recursive", f"s3://{self.bucket}/to", "--only-show-errors")
+            self.cli("s3", "mv", f"s3://{self.bucket}/to/large", f"s3://{self.bucket}/moved", "--only-show-errors")
+            self.assertEqual(self.keys(), ["moved", "to/sub/small"])
+            os.remove(folder + "/back")
+            self.cli("s3", "sync", f"s3://{self.bucket}/to", folder + "/again", "--only-show-errors")
+            self.assertEqual((Path(folder) / "again" / "sub" / "small").read_text(), "x")
+            (Path(folder) / "again" / "sub" / "small").unlink()
+            (Path(folder) / "again" / "new").write_text("y")
+            self.cli("s3", "sync", "--delete", folder + "/again", f"s3://{self.bucket}/to", "--only-show-errors")
+            self.assertEqual(self.keys(), ["moved", "to/new"])
+            self.assertIn("to/new", self.cli("s3", "ls", "--recursive", f"s3://{self.bucket}"))
+            self.cli("s3", "rm", "--recursive", f"s3://{self.bucket}/", "--only-show-errors")
             self.assertEqual(self.keys(), [])
+
+    def test_the_cli_has_every_operation(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "in").write_text("hello")
+            of = ["--bucket", self.bucket, "--key", "k"]
+            put = json.loads(self.cli("s3api", "put-object", *of, "--body", folder + "/in", "--metadata", "own=v",
+                                      "--checksum-algorithm", "SHA256"))
+            self.assertTrue(put["ChecksumSHA256"])
+            self.cli("s3api", "get-object", *of, "--range", "bytes=1-3", folder + "/out")
+            self.assertEqual((Path(folder) / "out").read_text(), "ell")
+            head = json.loads(self.cli("s3api", "head-object", *of))
+            self.assertEqual((head["Metadata"], head["ETag"]), ({"own": "v"}, put["ETag"]))
+            self.cli("s3api", "put-object-tagging", *of, "--tagging", "TagSet=[{Key=a,Value=1}]")
+            self.assertEqual(json.loads(self.cli("s3api", "get-object-tagging", *of))["TagSet"],
+                             [{"Key": "a", "Value": "1"}])
+            self.cli("s3api", "put-bucket-versioning", "--bucket", self.bucket, "--versioning-configuration",
+                     "Status=Enabled")
+            self.cli("s3api", "delete-object", *of)
+            versions = json.loads(self.cli("s3api", "list-object-versions", "--bucket", self.bucket))
+            self.assertEqual((len(versions["Versions"]), len(versions["DeleteMarkers"])), (1, 1))
+            self.cli("s3api", "wait", "object-not-exists", *of)
 
     def cli(self, *arguments):
         program = str(Path(sys.executable).parent / "aws")

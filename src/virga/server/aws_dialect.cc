@@ -22,7 +22,10 @@ AwsDialect::AwsDialect(Parts parts)
       scheduler_(parts.services.schedules(), parts.loop.clock()),
       sns_({parts.services.topics(), parts.random, parts.loop.clock()}),
       sqs_({parts.services.queues(), parts.loop, parts.account}),
-      api_({verifier_, {&lambda_, &s3_, &sts_, &events_, &scheduler_, &sns_, &sqs_}, parts.loop.clock(), parts.random,
+      api_({verifier_,
+            {&lambda_, &s3_, &sts_, &events_, &scheduler_, &sns_, &sqs_},
+            parts.loop.clock(),
+            parts.random,
             parts.metrics}),
       urls_({parts.catalog, parts.invoker, parts.loop.clock(), parts.random, parts.account,
              [this](const http::Request& request) { return url_caller(request); }, parts.without_url}) {}

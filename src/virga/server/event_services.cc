@@ -56,7 +56,7 @@ Result<std::unique_ptr<EventServices>> EventServices::open(Parts parts) {
   std::unique_ptr<EventServices> made(new EventServices(parts));
   VIRGA_TRY(made->open_queues(parts));
   services::object::Objects::Services for_objects{parts.loop, parts.loop_store, made->object_workers_, system_random(),
-                                                 parts.metrics};
+                                                  parts.metrics};
   VIRGA_TRY_ASSIGN(made->objects_, services::object::Objects::create(for_objects, parts.data_directory + "/objects"));
   made->targets_.add(*made->function_target_);
   made->targets_.add(*made->bus_target_);

@@ -68,8 +68,8 @@ TEST_F(AwsApiTest, HandsRequestsToTheServiceOfTheirScope) {
   EXPECT_THAT(other.body, HasSubstr("<Code>InvalidAction</Code>"));
   auto figures = world_.registry.expose();
   auto line = [](std::string_view service, std::string_view operation, std::string_view outcome) {
-    return fmt::format("virga_aws_requests_total{{service=\"{}\",operation=\"{}\",outcome=\"{}\"}}", service,
-                       operation, outcome);
+    return fmt::format("virga_aws_requests_total{{service=\"{}\",operation=\"{}\",outcome=\"{}\"}}", service, operation,
+                       outcome);
   };
   EXPECT_THAT(figures, HasSubstr(line("lambda", "ListFunctions", "ok") + " 1"));
   EXPECT_THAT(figures, HasSubstr(line("sts", "GetCallerIdentity", "ok") + " 2"));

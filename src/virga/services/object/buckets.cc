@@ -117,8 +117,7 @@ io::Task<Result<BucketPointer>> Objects::create_bucket(std::string name) {
   co_return place->bucket;
 }
 
-io::Task<Result<>> Objects::change_bucket(std::string name, std::function<void(Bucket&)> change,
-                                          store::Batch batch) {
+io::Task<Result<>> Objects::change_bucket(std::string name, std::function<void(Bucket&)> change, store::Batch batch) {
   auto& state = *state_;
   VIRGA_CO_TRY(co_await state.wait_until_loaded());
   auto lock = co_await state.locks.take(bucket_lock(name));

@@ -20,8 +20,7 @@ std::string_view StoredFile::digest(ChecksumAlgorithm algorithm) const {
 
 // What workers touch, one at a time.
 struct FileWriter::Work {
-  Work(Files& f, const std::vector<ChecksumAlgorithm>& algorithms)
-      : files(f), md5(ChecksumAlgorithm::Md5) {
+  Work(Files& f, const std::vector<ChecksumAlgorithm>& algorithms) : files(f), md5(ChecksumAlgorithm::Md5) {
     for (auto algorithm : algorithms) {
       if (algorithm != ChecksumAlgorithm::None && algorithm != ChecksumAlgorithm::Md5) digests.emplace_back(algorithm);
     }
@@ -74,7 +73,7 @@ struct FileWriter::Work {
     (void)files.remove(id);  // else a start does
   }
 
-  Files files;  // a copy: it may be cleaned up after the end of the service
+  Files files;     // a copy: it may be cleaned up after the end of the service
   std::string id;  // "": not chosen
   Files::Name name = Files::Name::New;
   os::Descriptor file;
@@ -86,7 +85,11 @@ struct FileWriter::Work {
 
 FileWriter::FileWriter(io::Loop& loop, io::Workers& workers, Files& files, internal::SpareFiles& spare,
                        const std::vector<ChecksumAlgorithm>& algorithms, metrics::Counter& written)
-    : loop_(loop), workers_(workers), spare_(spare), written_(written), work_(std::make_shared<Work>(files, algorithms)) {}
+    : loop_(loop),
+      workers_(workers),
+      spare_(spare),
+      written_(written),
+      work_(std::make_shared<Work>(files, algorithms)) {}
 
 FileWriter::~FileWriter() {
   if (work_->file.valid()) {

@@ -29,8 +29,8 @@ class Files {
   bool is_of_this_run(std::string_view id) const;
 
   Result<os::Descriptor> create(std::string_view id);
-  // A file that nothing refers to any more, to be written from its beginning on: the disk has much less to do than for a
-  // new one. Invalid: it cannot be used again, because its bytes have another name, and is removed.
+  // A file that nothing refers to any more, to be written from its beginning on: the disk has much less to do than for
+  // a new one. Invalid: it cannot be used again, because its bytes have another name, and is removed.
   os::Descriptor reuse(std::string_view id);
   // After this the file, which has `size` bytes, survives power loss under its name.
   enum class Name { New, Synced };

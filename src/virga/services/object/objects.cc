@@ -43,7 +43,8 @@ Result<> check_condition(const Condition& condition, const std::optional<Version
   }
   if (!condition.etag && !condition.size && !condition.modified) return {};
   if (!current && condition.may_be_absent) return {};
-  if (!exists && !condition.may_be_absent) return refuse(Fault::NoSuchKey, "there is no object of this key, so the condition cannot hold");
+  if (!exists && !condition.may_be_absent)
+    return refuse(Fault::NoSuchKey, "there is no object of this key, so the condition cannot hold");
   if (condition.etag && *condition.etag != "*" && *condition.etag != current->etag) {
     return refuse(Fault::ConditionFailed, "the object's ETag is \"" + current->etag + "\", not the one of If-Match");
   }

@@ -125,8 +125,7 @@ class Objects {
   io::Task<Result<BucketPointer>> create_bucket(std::string name);
   io::Task<Result<>> delete_bucket(std::string name);
   // What `batch` has happens together with the change.
-  io::Task<Result<>> change_bucket(std::string name, std::function<void(Bucket&)> change,
-                                   store::Batch batch = {});
+  io::Task<Result<>> change_bucket(std::string name, std::function<void(Bucket&)> change, store::Batch batch = {});
 
   // ---- Objects.
   std::unique_ptr<FileWriter> write(std::vector<ChecksumAlgorithm> algorithms);

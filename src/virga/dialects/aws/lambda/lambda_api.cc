@@ -72,7 +72,7 @@ std::uint64_t LambdaApi::body_limit(const http::Request& head) const {
 http::Admission::Order LambdaApi::order(const http::Request& head) const {
   bool is_event = head.method == "POST" && head.field("x-amz-invocation-type") == "Event";
   return is_event && head.path.ends_with("/invocations") ? http::Admission::Order::MayOverlap
-                                                          : http::Admission::Order::OneByOne;
+                                                         : http::Admission::Order::OneByOne;
 }
 
 http::Response LambdaApi::refuse(const http::Request&, const Refusal& refusal, const std::string&) const {

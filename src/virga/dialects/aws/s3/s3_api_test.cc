@@ -290,16 +290,15 @@ TEST_F(S3Test, AWebSiteSendsItsVisitorsElsewhere) {
   EXPECT_EQ(configure(rule(old, "<HttpRedirectCode>200</HttpRedirectCode>")), 400);
   EXPECT_EQ(configure(rule(old, "<Protocol>ftp</Protocol>")), 400);
   EXPECT_EQ(configure(rule(old, "<ReplaceKeyWith>a</ReplaceKeyWith><ReplaceKeyPrefixWith/>")), 400);
-  EXPECT_EQ(configure(rule("<HttpErrorCodeReturnedEquals>200</HttpErrorCodeReturnedEquals>",
-                           "<HostName>h</HostName>")),
+  EXPECT_EQ(configure(rule("<HttpErrorCodeReturnedEquals>200</HttpErrorCodeReturnedEquals>", "<HostName>h</HostName>")),
             400);
-  EXPECT_EQ(configure(rule(old, "<ReplaceKeyPrefixWith>new/</ReplaceKeyPrefixWith>") +
-                      rule("<KeyPrefixEquals>one</KeyPrefixEquals>",
-                           "<Protocol>https</Protocol><HostName>h</HostName><ReplaceKeyWith>b c</ReplaceKeyWith>"
-                           "<HttpRedirectCode>307</HttpRedirectCode>") +
-                      rule("<HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals>",
-                           "<HostName>other</HostName>")),
-            200);
+  EXPECT_EQ(
+      configure(rule(old, "<ReplaceKeyPrefixWith>new/</ReplaceKeyPrefixWith>") +
+                rule("<KeyPrefixEquals>one</KeyPrefixEquals>",
+                     "<Protocol>https</Protocol><HostName>h</HostName><ReplaceKeyWith>b c</ReplaceKeyWith>"
+                     "<HttpRedirectCode>307</HttpRedirectCode>") +
+                rule("<HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals>", "<HostName>other</HostName>")),
+      200);
   EXPECT_EQ(send("PUT", "/bucket/new/a", "x").status, 200);
   struct Row {
     std::string path;

@@ -159,7 +159,8 @@ Answer<Identity> verify_sigv2(const http::Request& request, const Target& target
     auto text = has_own_date ? request.field("x-amz-date") : std::string_view(date);
     auto time = parse_http_date(text);
     if (!time) time = sigv4::parse_time(text);
-    if (!time || time->time_since_epoch().count() < 0) return refuse(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
+    if (!time || time->time_since_epoch().count() < 0)
+      return refuse(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
     if (*time < now - kSkew || *time > now + kSkew) {
       return refuse(403, "RequestTimeTooSkewed",
                     "The difference between the request time and the current time is too large.");

@@ -43,8 +43,9 @@ Answer<RoutingRule> read_rule(const XmlNode& node) {
     return malformed_xml("a Redirect has either ReplaceKeyPrefixWith or ReplaceKeyWith");
   }
   if (!rule.protocol.empty() && rule.protocol != "http" && rule.protocol != "https") {
-    return invalid_argument("Invalid protocol, protocol can be http or https. If not defined the protocol will be "
-                            "selected automatically.");
+    return invalid_argument(
+        "Invalid protocol, protocol can be http or https. If not defined the protocol will be "
+        "selected automatically.");
   }
   if (rule.status <= 300 || rule.status > 399) {
     return invalid_argument("The provided HTTP redirect code is not valid. Valid codes are 3XX except 300.");

@@ -6,8 +6,8 @@
 
 namespace virga::services::object::internal {
 
-// Names of small files that nothing refers to any more, not in a durable record either, for who is about to write one: a
-// load of puts that replace objects or follow deletions neither makes files nor removes them. One loop.
+// Names of small files that nothing refers to any more, not in a durable record either, for who is about to write one:
+// a load of puts that replace objects or follow deletions neither makes files nor removes them. One loop.
 class SpareFiles {
  public:
   static constexpr std::uint64_t kLargest = 1 << 20;  // bytes of one

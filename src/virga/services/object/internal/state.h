@@ -67,7 +67,8 @@ struct Objects::State {
         locks(s.loop),
         tasks(s.loop),
         recent(kMostRecent),
-        written_bytes(s.metrics.counter("virga_object_written_bytes_total", "Bytes of objects and parts that were put, "
+        written_bytes(s.metrics.counter("virga_object_written_bytes_total",
+                                        "Bytes of objects and parts that were put, "
                                         "those included that were refused in the end.")),
         read_bytes(s.metrics.counter("virga_object_read_bytes_total", "Bytes of objects that were read.")) {
     s.metrics.gauge_from("virga_object_buckets", "Buckets that there are.",
@@ -89,7 +90,7 @@ struct Objects::State {
   metrics::Counter& read_bytes;
   bool is_closing = false;
   std::uint64_t last_sequence = 0;
-  std::unordered_map<std::string, std::size_t> held;                // bodies that are read, and by how many
+  std::unordered_map<std::string, std::size_t> held;  // bodies that are read, and by how many
   std::unordered_map<std::string, Doomed> dying;      // those that go when nobody reads them
   // Of those that go, or will at once: for who found the version before, and its record of the parts no more.
   std::unordered_map<std::string, std::vector<Part>> doomed_parts;
