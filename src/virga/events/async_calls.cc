@@ -60,7 +60,7 @@ void AsyncCalls::serve() {
   auto* state = state_.get();
   state->changes = state->parts.catalog.watch([state](const catalog::Change& change) {
     // Called on the thread of the mutation.
-    state->parts.loop.post([state, name = change.name] {
+    state->post([state, name = change.name] {
       state->lanes.end_rests(name.text());
       state->pump();
     });
@@ -88,13 +88,14 @@ void AsyncCalls::State::line_up(const CallId& id, std::shared_ptr<const Accepted
   entry.id = id;
   entry.accepted_ms = unix_milliseconds(call->accepted);
   auto lane = lane_name(*call);
-  auto size = call->invocation.payload.size();
+  auto size = internal::memory_of(*call);
   if (cached + size <= options.most_cached) {
     cached += size;
     entry.call = std::move(call);
   }
   if (is_loading) came_since.insert(id);
   figures.accepted.add();
+  pace.come();
   lanes.add(lane, std::move(entry));
   pump_soon();
 }

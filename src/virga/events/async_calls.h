@@ -41,7 +41,7 @@ class AsyncCalls {
   };
   struct Options {
     std::uint64_t most_waiting = 10'000'000;  // calls; each takes some 60 bytes of memory
-    std::uint64_t most_cached = 32ull << 20;  // bytes of payloads that wait and need not be read again
+    std::uint64_t most_cached = 32ull << 20;  // bytes of calls that wait and need not be read again
     std::chrono::hours keep_succeeded{24};
     std::chrono::hours keep_failed{14 * 24};
   };

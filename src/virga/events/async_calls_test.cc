@@ -185,10 +185,49 @@ TEST_F(AsyncCallsTest, ManyOfBeforeAllGoOn) {
   invoker.outcomes.clear();
   invoker.invocations.clear();
   restart();
-  EXPECT_THAT(invoker.invocations, SizeIs(2500));
+  // Some begin in each round of the loop.
+  for (int rounds = 0; rounds < 100 && invoker.invocations.size() < 2500; ++rounds) settle();
+  EXPECT_EQ(invoker.invocations.size(), 2500u);
   std::set<std::string> payloads;
   for (const auto& invocation : invoker.invocations) payloads.insert(invocation.payload);
-  EXPECT_THAT(payloads, SizeIs(2500));
+  EXPECT_EQ(payloads.size(), 2500u);
+}
+
+TEST_F(AsyncCallsTest, BesideACallThatIsWaitedForTheyBeginAtAPace) {
+  for (int i = 0; i < 400; ++i) invoker.outcomes.push_back(FakeInvoker::refusal());
+  for (int i = 0; i < 200; ++i) accept();
+  invoker.outcomes.clear();
+  invoker.invocations.clear();
+  auto keep_waiting = [&] { invoker.waited_for = tests.clock.steady(); };
+  keep_waiting();
+  restart();
+  for (int rounds = 0; rounds < 20; ++rounds) settle();
+  EXPECT_EQ(invoker.invocations.size(), 10u) << "a few at once";
+  for (int step = 0; step < 5; ++step) {
+    keep_waiting();
+    turn(std::chrono::milliseconds(10));
+    for (int rounds = 0; rounds < 20; ++rounds) settle();
+  }
+  EXPECT_GE(invoker.invocations.size(), 10u + 40u);
+  EXPECT_LE(invoker.invocations.size(), 10u + 50u);
+  keep_waiting();
+  auto before = invoker.invocations.size();
+  accept();
+  EXPECT_EQ(invoker.invocations.size(), before + 1) << "as many as come";
+  turn(std::chrono::seconds(1));
+  for (int rounds = 0; rounds < 20; ++rounds) settle();
+  EXPECT_EQ(invoker.invocations.size(), 201u) << "nobody waits any more";
+}
+
+TEST_F(AsyncCallsTest, ThoseThatWereRefusedGoOnWhenTheirFunctionChanges) {
+  invoker.outcomes.push_back(FakeInvoker::refusal());
+  accept();
+  invoker.outcomes.push_back(FakeInvoker::refusal());
+  accept("other");
+  ASSERT_EQ(invoker.invocations.size(), 2u);
+  configure("hello", {});
+  settle();
+  EXPECT_THAT(invoker.functions, ElementsAre("hello", "other", "hello"));
 }
 
 // ---- asking ----

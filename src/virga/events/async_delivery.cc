@@ -15,7 +15,7 @@ using std::chrono::microseconds;
 constexpr std::chrono::seconds kCommitRest{1};  // after a commit that failed, before the next try
 
 constexpr std::chrono::milliseconds kWaitedFor{200};  // since the last call that somebody waited for
-constexpr std::size_t kStartsBesideOthers = 2;        // of a round of the loop, while somebody waits
+constexpr std::size_t kStartsBesideOthers = 1;        // of a round of the loop, while somebody waits
 constexpr std::size_t kStarts = 64;                   // of a round, else
 
 }  // namespace
@@ -40,13 +40,20 @@ void AsyncCalls::State::pump_soon() {
   });
 }
 
-// Where nobody waits for an answer, calls begin as fast as they go. Beside those who do they begin at a pace, and leave
-// the loop after a few: however many of them wait, an answer is delayed by those few.
+void AsyncCalls::State::post(std::function<void()> work) {
+  parts.loop.post([there = std::weak_ptr(presence), work = std::move(work)] {
+    if (there.lock()) work();
+  });
+}
+
+// Where nobody waits for an answer, calls begin as fast as they go. Beside those who do they begin at a pace, one in a
+// round of the loop: however many of them wait, an answer is delayed by that one.
 void AsyncCalls::State::pump() {
   if (!is_serving) return;
   auto now = parts.loop.now();
   auto waited_for = parts.invoker.last_waited_for();
   bool others_wait = waited_for && now - *waited_for < kWaitedFor;
+  if (!others_wait) pace.forget();
   auto left = others_wait ? std::min<std::size_t>(kStartsBesideOthers, pace.left(now)) : kStarts;
   bool may_have_more = true;
   for (; left > 0 && may_have_more; --left) {
@@ -59,7 +66,7 @@ void AsyncCalls::State::pump() {
   bool is_paced = may_have_more && others_wait && pace.left(now) == 0;
   if (may_have_more && !is_paced && !std::exchange(pump_is_posted, true)) {
     // The rest has its turn after what else has come.
-    parts.loop.post([this] {
+    post([this] {
       pump_is_posted = false;
       pump();
     });
@@ -251,7 +258,7 @@ void AsyncCalls::State::hand_over(Run& run, const std::string& arn, Parcel parce
 void AsyncCalls::State::settle(Run& run) {
   for (auto& arrived : run.arrivals) arrived();
   auto& ticket = run.ticket;
-  if (ticket.entry.call) cached -= ticket.entry.call->invocation.payload.size();
+  if (ticket.entry.call) cached -= internal::memory_of(*ticket.entry.call);
   if (run.history.state == CallState::Waiting) {
     ticket.entry.call = nullptr;
     ticket.entry.spent = run.history.spent;

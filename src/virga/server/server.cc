@@ -22,6 +22,7 @@
 #include "virga/io/workers.h"
 #include "virga/ledger/logs.h"
 #include "virga/names/resolver.h"
+#include "virga/os/slice.h"
 #include "virga/runtime/runtimes.h"
 #include "virga/runtime/sandbox_templates.h"
 #include "virga/runtime/sandboxes.h"
@@ -49,7 +50,8 @@ namespace {
 constexpr std::chrono::hours kPackageRest{1};
 constexpr std::uint16_t kRuntimeApiPort = 9001;
 constexpr std::uint16_t kUsualPort = 4600;
-constexpr std::chrono::seconds kGrace{5};  // for requests in flight at a stop
+constexpr std::chrono::seconds kGrace{5};             // for requests in flight at a stop
+constexpr std::chrono::microseconds kLoopSlice{300};  // of the loop's thread, at a time
 
 // Of the memory budget, stems hold this part at most.
 constexpr std::uint64_t kStemShare = 4;
@@ -305,6 +307,8 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, Options options) 
   state.logs.emplace(loop);
   VIRGA_TRY(state.open_data());
   VIRGA_TRY(state.build());
+  // The threads that write and compact are made by now. Their work must not stand between a request and the loop.
+  os::set_slice(kLoopSlice);
   state.is_ready = true;
   state.ready_time = std::chrono::duration_cast<std::chrono::milliseconds>(loop.clock().steady() - begin);
   return server;

@@ -56,14 +56,34 @@ TEST_F(LoopStoreTest, AFailureIsToldToAllWhomItConcerns) {
   for (const auto& result : results) EXPECT_EQ(result.error().message(), "full");
 }
 
+TEST_F(LoopStoreTest, ARoundIsWrittenTogether) {
+  std::vector<Result<>> results;
+  io::TaskGroup group(*loop);
+  for (int i = 0; i < 20; ++i) group.add(keep(store.commit(batch("k", std::to_string(i))), results));
+  io::run_until_done(*loop, join(group));
+  EXPECT_EQ(results.size(), 20u);
+  EXPECT_EQ(under.commits, 1);
+  EXPECT_EQ(under.get("k").value(), "19");
+}
+
+io::Task<void> rounds(io::Loop& loop, const std::function<bool()>& is_over) {
+  while (!is_over()) co_await io::sleep_until(loop, io::Deadline::in(loop, std::chrono::milliseconds(1)));
+}
+
 TEST_F(LoopStoreTest, WhatComesWhileItWritesIsWrittenTogetherAndInOrder) {
   std::vector<Result<>> results;
   io::TaskGroup group(*loop);
   {
     std::unique_lock closed(under.gate);
     group.add(keep(store.commit(batch("k", "0")), results));
-    while (under.commits == 0) std::this_thread::yield();
-    for (int i = 1; i <= 50; ++i) group.add(keep(store.commit(batch("k", std::to_string(i))), results));
+    io::run_until_done(*loop, rounds(*loop, [&] { return under.commits == 1; }));
+    for (int round = 0; round < 5; ++round) {
+      for (int i = 1; i <= 10; ++i) {
+        group.add(keep(store.commit(batch("k", std::to_string(round * 10 + i))), results));
+      }
+      int left = 2;
+      io::run_until_done(*loop, rounds(*loop, [&] { return left-- == 0; }));
+    }
   }
   io::run_until_done(*loop, join(group));
   EXPECT_EQ(results.size(), 50u + 1);

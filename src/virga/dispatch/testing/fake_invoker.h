@@ -37,6 +37,7 @@ class FakeInvoker final : public Invoker {
     co_return;
   }
   void prepare(const catalog::Resolved& target) override { prepared.push_back(target.version->function.text()); }
+  std::optional<SteadyTime> last_waited_for() const override { return waited_for; }
   InstanceCounts instances() const override { return {1, 2, 3}; }
   ProvisionedCounts provisioned(const model::Version&) const override { return provisioned_counts; }
 
@@ -48,6 +49,7 @@ class FakeInvoker final : public Invoker {
   }
   static Result<model::Outcome> refusal() { return fail(ErrorCode::ResourceExhausted, "throttled"); }
 
+  std::optional<SteadyTime> waited_for;
   std::vector<model::Invocation> invocations;
   std::vector<std::string> functions;
   std::vector<std::string> versions;

@@ -18,6 +18,16 @@
 
 namespace virga::events {
 
+namespace internal {
+
+// Bytes that a call takes while it waits in memory. Its ids and names are short texts, each a block of its own.
+inline std::uint64_t memory_of(const AcceptedCall& call) {
+  constexpr std::uint64_t kTexts = 256;
+  return sizeof(AcceptedCall) + kTexts + call.invocation.payload.size();
+}
+
+}  // namespace internal
+
 // What AsyncCalls is made of: accepting and asking in async_calls.cc, running in async_delivery.cc.
 struct AsyncCalls::State {
   State(Parts p, Options o);
@@ -26,7 +36,7 @@ struct AsyncCalls::State {
   Options options;
   internal::AsyncFigures figures;
   internal::Lanes lanes;
-  internal::Pace pace{2'000, 20};  // of calls that begin while somebody waits for another one
+  internal::Pace pace{1'000, 10};  // of calls that begin while somebody waits for another one
   io::TaskGroup tasks;
   io::Timer next_change;
   catalog::Watch changes;  // of functions, for lanes that rest
@@ -35,8 +45,9 @@ struct AsyncCalls::State {
   bool is_serving = false;
   bool pump_is_due = false;
   bool pump_is_posted = false;
-  std::uint64_t cached = 0;                                                     // bytes of payloads in the lanes
-  std::map<internal::CallId, WallTime> running;                                 // since when
+  std::shared_ptr<const bool> presence = std::make_shared<const bool>(true);  // what is posted asks whether this lives
+  std::uint64_t cached = 0;                                                   // bytes of calls in the lanes
+  std::map<internal::CallId, WallTime> running;                               // since when
   std::map<internal::CallId, std::vector<std::shared_ptr<io::Event>>> awaited;  // whose end somebody waits for
   std::map<std::string, std::shared_ptr<io::Event>> keys_coming;  // idempotency keys that are on their way to the disk
   std::set<internal::CallId> redriven;                            // on their way to the disk
@@ -54,6 +65,7 @@ struct AsyncCalls::State {
   struct Run;
   void pump();
   void pump_soon();
+  void post(std::function<void()> work);  // any thread; forgotten if this is gone by then
   io::Task<void> deliver(internal::Lanes::Ticket ticket);
   io::Task<Result<>> prepare(Run& run);
   io::Task<bool> attempt(Run& run);

@@ -38,5 +38,19 @@ TEST(Pace, AfterAPauseAFewBeginAtOnce) {
   EXPECT_EQ(pace.left(now + seconds(60)), 4u) << "what was left unused is not owed";
 }
 
+TEST(Pace, WhatComesBringsItsOwnBeginning) {
+  Pace pace(1000, 4);
+  SteadyTime now = SteadyTime() + seconds(5);
+  for (int i = 0; i < 4; ++i) pace.begin(now);
+  ASSERT_EQ(pace.left(now), 0u);
+  for (int i = 0; i < 7; ++i) pace.come();
+  EXPECT_EQ(pace.left(now), 7u);
+  for (int i = 0; i < 7; ++i) pace.begin(now);
+  EXPECT_EQ(pace.left(now), 0u);
+  EXPECT_EQ(pace.next(), now + milliseconds(1)) << "those took nothing from the others";
+  for (int i = 0; i < 5000; ++i) pace.come();
+  EXPECT_EQ(pace.left(now), 1000u);
+}
+
 }  // namespace
 }  // namespace virga::events::internal
