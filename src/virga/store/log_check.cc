@@ -1,23 +1,14 @@
 #include "virga/store/internal/log_check.h"
 
-#include <fcntl.h>
 #include <rocksdb/write_batch.h>
-#include <unistd.h>
 
-#include <charconv>
-#include <filesystem>
-#include <map>
 #include <string_view>
-#include <utility>
 
-#include "virga/os/descriptor.h"
 #include "virga/os/file.h"
 
 namespace virga::store::internal {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::size_t kBlock = 32768;
 constexpr std::size_t kHeader = 7;  // checksum, size, type; never across blocks
@@ -32,13 +23,6 @@ std::uint64_t little_endian(std::string_view bytes) {
 
 bool is_zero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
-}
-
-bool begins_with_zeros(const std::string& path) {
-  os::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  char header[kHeader];
-  return file.valid() && ::read(file.get(), header, kHeader) == static_cast<ssize_t>(kHeader) &&
-         is_zero({header, kHeader});
 }
 
 }  // namespace
@@ -65,27 +49,8 @@ std::optional<std::uint64_t> find_hole(const std::string& path) {
   return std::nullopt;
 }
 
-LogCheck::LogCheck(const std::string& directory, AtGap at_gap) : at_gap_(at_gap) {
-  std::map<std::uint64_t, std::string> logs;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    auto name = entry.path().filename().string();
-    std::uint64_t number = 0;
-    auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (wrong == std::errc() && std::string_view(end) == ".log") logs.emplace(number, entry.path().string());
-  }
-  bool is_zero_before = false;
-  for (const auto& [number, path] : logs) {
-    if (is_zero_before) without_beginning_.insert(number);
-    is_zero_before = false;
-    if (!begins_with_zeros(path)) continue;
-    auto hole = find_hole(path);
-    if (hole) without_beginning_.insert(number);
-    is_zero_before = !hole;  // nothing but zeros: what was in it is missing before the next one
-  }
-}
-
-rocksdb::WalFilter::WalProcessingOption LogCheck::LogRecordFound(unsigned long long log, const std::string& /*name*/,
+rocksdb::WalFilter::WalProcessingOption LogCheck::LogRecordFound(unsigned long long /*log*/,
+                                                                 const std::string& /*name*/,
                                                                  const rocksdb::WriteBatch& batch,
                                                                  rocksdb::WriteBatch* /*new_batch*/,
                                                                  bool* /*batch_changed*/) {
@@ -93,10 +58,11 @@ rocksdb::WalFilter::WalProcessingOption LogCheck::LogRecordFound(unsigned long l
   std::string_view head = batch.Data();
   auto first = little_endian(head.substr(0, 8));
   auto count = little_endian(head.substr(8, 4));
-  bool is_first_of_log = std::exchange(log_, log) != log;
-  bool is_gap = next_ != 0 ? first != next_ : is_first_of_log && without_beginning_.contains(log);
+  // What tables hold may be in the log as well.
+  bool is_gap = is_first_ ? first > next_ : first != next_;
   if (is_gap && at_gap_ == AtGap::EndThere) return WalProcessingOption::kStopReplay;
   if (is_gap) return WalProcessingOption::kCorruptedRecord;
+  is_first_ = false;
   next_ = first + count;
   return WalProcessingOption::kContinueProcessing;
 }

@@ -1,10 +1,6 @@
 #include "virga/store/rocksdb/rocksdb_store.h"
 
 #include <fmt/format.h>
-#include <rocksdb/cache.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <chrono>
@@ -13,6 +9,7 @@
 #include "virga/base/problems.h"
 #include "virga/os/file.h"
 #include "virga/store/internal/bounds.h"
+#include "virga/store/internal/rocksdb_options.h"
 #include "virga/store/internal/rocksdb_store.h"
 
 namespace virga::store {
@@ -28,46 +25,6 @@ rocksdb::Slice slice(std::string_view bytes) {
 }
 std::string text(const rocksdb::Slice& bytes) {
   return {bytes.data(), bytes.size()};
-}
-
-// The next commit looks whether there is room again; RocksDB's own way polls every 5 seconds and refuses to be asked.
-class NoSelfRecovery : public rocksdb::EventListener {
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
-    *auto_recovery = false;
-  }
-};
-
-// Small and quick to open: an idle daemon stays within 30 MiB and is ready within 150 ms. A write burst may take
-// two memtables, a cache of 4 MiB and a few table readers more.
-rocksdb::Options options(rocksdb::Env& env) {
-  rocksdb::Options options;
-  options.env = &env;
-  options.create_if_missing = true;
-  options.write_buffer_size = 8 << 20;
-  options.max_write_buffer_number = 2;
-  options.arena_block_size = 256 << 10;
-  options.max_open_files = 256;
-  options.max_background_jobs = 2;
-  options.max_total_wal_size = 64 << 20;
-  options.compression = rocksdb::kLZ4Compression;
-  // One group at a time writes. No insert hints: those of a memtable's keys serve its removed ranges as well, which lie
-  // in another list.
-  options.allow_concurrent_memtable_write = false;
-  options.level_compaction_dynamic_level_bytes = true;
-  options.listeners.push_back(std::make_shared<NoSelfRecovery>());
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(4 << 20, /*num_shard_bits=*/2);
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.format_version = 5;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  // What opening need not do, and threads an idle daemon need not have.
-  options.skip_stats_update_on_db_open = true;
-  options.stats_dump_period_sec = 0;
-  options.stats_persist_period_sec = 0;
-  options.max_log_file_size = 1 << 20;
-  options.keep_log_file_num = 2;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  return options;
 }
 
 // How far the log was synced, in the store's folder; and how long a sync may be without it being written there.
@@ -103,30 +60,44 @@ bool has_hole_in_manifest(const std::string& directory) {
   return name.starts_with("MANIFEST-") && find_hole(directory + "/" + name).has_value();
 }
 
-enum class Reach { All, UpToDamage, LookOnly };
+// The last change that the tables and the manifest know of, before anything of the log; 0: there are none yet.
+std::uint64_t last_in_tables(const std::string& directory, rocksdb::Env& env) {
+  NoLog nothing;
+  auto how = make_options(env);
+  how.create_if_missing = false;
+  how.wal_filter = &nothing;
+  rocksdb::DB* opened = nullptr;
+  auto status = rocksdb::DB::OpenForReadOnly(how, directory, &opened);
+  std::unique_ptr<rocksdb::DB> db(opened);
+  return status.ok() ? db->GetLatestSequenceNumber() : 0;  // what is wrong shows again
+}
 
-rocksdb::Status open_at(const std::string& directory, rocksdb::Env& env, Reach reach, RocksdbStore::Opened& opened) {
+enum class Reach { All, UpToDamage, LookUpToDamage };
+
+rocksdb::Status open_at(const std::string& directory, rocksdb::Env& env, std::uint64_t in_tables, Reach reach,
+                        RocksdbStore::Opened& opened) {
   // A record cut off at the end of the log was never acknowledged and may go. Damage anywhere else refuses to open,
   // while RocksDB's default would drop everything behind it without a word.
   bool is_strict = reach == Reach::All;
-  auto how = options(env);
-  opened.check = std::make_unique<LogCheck>(directory, is_strict ? LogCheck::AtGap::Refuse : LogCheck::AtGap::EndThere);
+  auto how = make_options(env);
+  opened.check = std::make_unique<LogCheck>(is_strict ? LogCheck::AtGap::Refuse : LogCheck::AtGap::EndThere, in_tables);
   how.wal_filter = opened.check.get();
   how.wal_recovery_mode = is_strict ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
                                     : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   rocksdb::DB* db = nullptr;
-  auto status = reach == Reach::LookOnly ? rocksdb::DB::OpenForReadOnly(how, directory, &db)
-                                         : rocksdb::DB::Open(how, directory, &db);
+  auto status = reach == Reach::LookUpToDamage ? rocksdb::DB::OpenForReadOnly(how, directory, &db)
+                                               : rocksdb::DB::Open(how, directory, &db);
   opened.db.reset(db);
   return status;
 }
 
 // Whether nothing that was acknowledged lies behind the damage: then it is what a power loss leaves of a write that was
 // under way, and the log ends there.
-bool is_whole_up_to_damage(const std::string& directory, rocksdb::Env& env, const SyncedMark& mark) {
+bool is_whole_up_to_damage(const std::string& directory, rocksdb::Env& env, std::uint64_t in_tables,
+                           const SyncedMark& mark) {
   if (!mark.sequence()) return false;
   RocksdbStore::Opened looked;
-  auto status = open_at(directory, env, Reach::LookOnly, looked);
+  auto status = open_at(directory, env, in_tables, Reach::LookUpToDamage, looked);
   return status.ok() && looked.db->GetLatestSequenceNumber() >= *mark.sequence();
 }
 
@@ -145,9 +116,10 @@ Result<std::unique_ptr<Store>> RocksdbStore::open(const std::string& data_folder
   VIRGA_TRY_ASSIGN(auto mark, SyncedMark::open(directory + "/" + std::string(kMark)));
 
   Opened opened;
-  rocksdb::Status status = open_at(directory, env, Reach::All, opened);
-  if (status.IsCorruption() && is_whole_up_to_damage(directory, env, mark)) {
-    status = open_at(directory, env, Reach::UpToDamage, opened);
+  auto in_tables = last_in_tables(directory, env);
+  rocksdb::Status status = open_at(directory, env, in_tables, Reach::All, opened);
+  if (status.IsCorruption() && is_whole_up_to_damage(directory, env, in_tables, mark)) {
+    status = open_at(directory, env, in_tables, Reach::UpToDamage, opened);
   }
   if (!status.ok()) {
     bool missing = status.IsPathNotFound() || status.ToString().find("No such file") != std::string::npos;

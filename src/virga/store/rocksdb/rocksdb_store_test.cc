@@ -173,6 +173,27 @@ TEST_F(RocksdbStore, FindsALogWhoseEndIsCutOff) {
   EXPECT_TRUE(open());
 }
 
+TEST_F(RocksdbStore, FindsAManifestWhoseEndIsCutOff) {
+  // Tables, and a log behind them that is whole: only together they are all that was acknowledged.
+  commit_ten();
+  ASSERT_TRUE(put(*open(), "more", "1"));
+  ASSERT_TRUE(put(*open(), "more", "2"));
+  auto kept = keep_copy();
+  auto size = fs::file_size(file("MANIFEST-", ""));
+  int refused = 0;
+  for (std::uintmax_t left = 0; left < size; left += 7) {
+    restore(kept);
+    fs::resize_file(file("MANIFEST-", ""), left);
+    Result<std::unique_ptr<Store>> store = open_rocksdb(data_);
+    refused += store ? 0 : 1;
+    if (!store) continue;
+    // Nothing that counts was cut off.
+    EXPECT_EQ((*store)->scan({})->size(), 11u) << left;
+    EXPECT_EQ((*store)->get("more").value(), "2") << left;
+  }
+  EXPECT_GT(refused, 10);
+}
+
 TEST_F(RocksdbStore, FindsZerosInTheLog) {
   {
     std::unique_ptr<Store> store = open();
