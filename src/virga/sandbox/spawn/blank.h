@@ -58,7 +58,7 @@ struct BlankReport {
               // pidfd of its program
     Failed,   // text says why; the process ends
     Primed,   // process 2 waits for its program; what StemHandles has comes along, then the runtime API's listener, a
-             // socket to process 2, and the listener for services if there is one
+              // socket to process 2, and the listener for services if there is one
   };
   std::int32_t kind = Ready;
   std::int32_t error_code = 0;                  // an ErrorCode
