@@ -15,7 +15,6 @@ io::Task<Result<StoredFile>> Objects::duplicate(Version version, std::vector<Che
   auto md5 = from_hex(version.etag);
   if (version.body.kind == Body::Kind::File && is_known && md5) {
     // A file that something refers to never changes, so that a second name is a copy.
-    auto hold = state.hold(version.body);
     StoredFile copy;
     copy.id = state.files.make_id();
     copy.size = version.size;

@@ -305,8 +305,10 @@ io::Task<Result<Version>> Objects::find(std::string bucket_name, std::string key
   while (true) {
     auto ticket = state.recent.ticket(name);
     auto found = co_await state.find_once(bucket->id, key, version);
-    // The files of what was replaced meanwhile may be gone.
-    if (state.recent.is_valid(name, ticket)) co_return found;
+    // The files of what was replaced meanwhile may be gone, or be another object's.
+    if (!state.recent.is_valid(name, ticket)) continue;
+    if (found) found->hold = state.hold(found->body);
+    co_return found;
   }
 }
 
@@ -329,7 +331,6 @@ io::Task<Result<Version>> Objects::State::find_once(std::string bucket_id, std::
 io::Task<Result<std::vector<Part>>> Objects::parts(Version version) {
   if (version.body.kind != Body::Kind::Parts) co_return std::vector<Part>();
   auto& state = *state_;
-  auto hold = state.hold(version.body);
   VIRGA_CO_TRY_ASSIGN(auto record, co_await state.services.store.get(body_key(version.body.id)));
   if (record) co_return decode_parts(*record);
   auto doomed = state.doomed_parts.find(version.body.id);
@@ -339,7 +340,7 @@ io::Task<Result<std::vector<Part>>> Objects::parts(Version version) {
 
 io::Task<Result<std::unique_ptr<Reader>>> Objects::read(Version version, std::uint64_t offset, std::uint64_t size) {
   auto& state = *state_;
-  auto hold = state.hold(version.body);
+  auto hold = version.hold;
   std::vector<Piece> pieces;
   if (version.body.kind == Body::Kind::File) pieces.push_back({version.body.id, 0, version.size, version.size});
   if (version.body.kind == Body::Kind::Parts) {

@@ -135,9 +135,8 @@ class Objects {
   io::Task<Result<Version>> put(std::string bucket, std::string key, StoredFile file, Description description,
                                 Condition condition, ChangeKind kind, Origin origin);
   // `version` "": the current one. NoSuchKey, NoSuchVersion, DeleteMarker, MarkerNamed.
-  // What is asked of this version before anything else is awaited finds its bytes, although it be replaced meanwhile.
   io::Task<Result<Version>> find(std::string bucket, std::string key, std::string version);
-  // Where its bytes are. A version that is deleted meanwhile can be read to its end.
+  // Where its bytes are, of a version that was found. One that is deleted meanwhile can be read to its end.
   io::Task<Result<std::unique_ptr<Reader>>> read(Version version, std::uint64_t offset, std::uint64_t size);
   io::Task<Result<std::vector<Part>>> parts(Version version);
   // The bytes of a version as a new file, without a copy where that is possible.

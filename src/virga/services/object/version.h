@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,6 +57,8 @@ struct Version {
   Tags tags;
   Checksum checksum;
   std::string upload;  // of parts: so that completing it once more is answered the same
+  // Of a version that was found: its bytes can be read as long as this lives, although it be replaced. Not kept.
+  std::shared_ptr<void> hold;
 
   std::string encode() const;
   static Result<Version> decode(std::string_view bytes);
