@@ -1,11 +1,17 @@
 """Asynchronous calls: durable before they are acknowledged, tried again, asked for, sent on, not run twice."""
 
+import http.client
 import json
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
+import urllib.parse
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from virga import PROGRAM, Virga, main, wait_until
 
 # Answers, or fails as often as its event says. Counts in a file below /tmp, which lives as long as the instance.
@@ -100,6 +106,39 @@ class AsyncCalls(unittest.TestCase):
         self.start()
         ended = [self.status(call, wait="0") for call in [*calls, done]]
         self.assertEqual({(call["state"], len(call["attempts"])) for call in ended}, {("succeeded", 1)})
+
+    def signed_invocation(self, name, event):
+        """The bytes of one request that invokes the function asynchronously."""
+        url = urllib.parse.urlsplit(self.virga.url)
+        body = json.dumps(event).encode()
+        request = AWSRequest(
+            "POST",
+            f"{self.virga.url}/2015-03-31/functions/{name}/invocations",
+            headers={"X-Amz-Invocation-Type": "Event", "Content-Type": "application/json"},
+            data=body,
+        )
+        SigV4Auth(Credentials(self.virga.key_id, self.virga.secret), "lambda", "us-east-1").add_auth(request)
+        fields = {**request.headers, "Host": url.netloc, "Content-Length": str(len(body))}
+        head = "".join(f"{field}: {value}\r\n" for field, value in fields.items())
+        return f"POST {urllib.parse.urlsplit(request.url).path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+    def test_many_sent_over_one_connection_are_answered_in_order(self):
+        known, unknown = self.signed_invocation("work", {"key": "a"}), self.signed_invocation("nowhere", {})
+        url = urllib.parse.urlsplit(self.virga.url)
+        wanted = [404 if number % 10 == 3 else 202 for number in range(300)]
+        with socket.create_connection((url.hostname, url.port), timeout=30) as connection:
+            connection.sendall(b"".join(unknown if status == 404 else known for status in wanted))
+            answers = connection.makefile("rb")
+            statuses, calls = [], set()
+            for _ in wanted:
+                statuses.append(int(answers.readline().split()[1]))
+                fields = http.client.parse_headers(answers)
+                answers.read(int(fields["content-length"]))
+                calls.add(fields["x-virga-invocation"])
+        self.assertEqual(statuses, wanted)
+        self.assertEqual(len(calls - {None}), wanted.count(202))
+        for call in sorted(calls - {None})[::50]:
+            self.assertEqual(self.status(call)["state"], "succeeded")
 
     def test_an_idempotency_key_makes_a_repeat_find_the_first_call(self):
         first = self.verb("invoke", "work", json.dumps({"key": "once"}), "--idempotency-key", "order 7")
