@@ -431,7 +431,7 @@ class World {
 };
 
 TEST(Simulation, EveryCallEndsOnceAndRightlyAndNothingIsLeft) {
-  simulation::run_seeds("dispatch", 6, hours(1), [](std::uint64_t seed, hours time, Journal& journal) {
+  simulation::run_seeds("dispatch", 3, hours(1), [](std::uint64_t seed, hours time, Journal& journal) {
     World world(seed, journal);
     world.run(time);
   });
