@@ -24,7 +24,7 @@ class Expression {
 
   // InvalidArgument says what is wrong.
   static Result<Expression> parse(std::string_view text);
-  static Expression of(Cron cron) { return Expression(std::move(cron)); }
+  static Expression of(Cron cron) { return Expression(cron); }
 
   Kind kind() const { return static_cast<Kind>(when_.index()); }
   // The first time behind `time`. A rate counts from `anchor`, which is one of its times. Nothing: there is none.
@@ -32,7 +32,7 @@ class Expression {
 
  private:
   using When = std::variant<std::chrono::seconds, Cron, LocalTime>;
-  explicit Expression(When when) : when_(std::move(when)) {}
+  explicit Expression(When when) : when_(when) {}
   static std::optional<UtcTime> next_of(const Cron& cron, UtcTime time, const Zone& zone);
   static UtcTime moment_of(LocalTime time, const Zone& zone);
 

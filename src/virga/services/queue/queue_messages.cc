@@ -300,6 +300,7 @@ io::Task<Result<std::vector<Result<>>>> Queues::erase(std::string name, std::vec
   VIRGA_CO_TRY_ASSIGN(auto queue, state.find(name));
   std::vector<Result<>> results(receipts.size());
   std::vector<std::optional<Receipt>> parsed;
+  parsed.reserve(receipts.size());
   for (const auto& text : receipts) parsed.push_back(Receipt::decode(text));
   for (const auto& receipt : parsed) {
     if (!receipt || queue->loaded.is_set() || queue->index.find(receipt->number) != nullptr) continue;
@@ -352,6 +353,7 @@ io::Task<Result<std::vector<Result<>>>> Queues::hide(std::string name, std::vect
   auto& state = *state_;
   VIRGA_CO_TRY_ASSIGN(auto queue, state.find(name));
   std::vector<std::optional<Receipt>> parsed;
+  parsed.reserve(hidings.size());
   for (const auto& hiding : hidings) parsed.push_back(Receipt::decode(hiding.receipt));
   for (const auto& receipt : parsed) {
     if (!receipt || queue->loaded.is_set() || queue->index.find(receipt->number) != nullptr) continue;
