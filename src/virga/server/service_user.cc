@@ -17,6 +17,7 @@
 
 #include "virga/os/descriptor.h"
 #include "virga/os/errno.h"
+#include "virga/os/file.h"
 #include "virga/server/data_folder.h"
 #include "virga/telemetry/log.h"
 
@@ -136,6 +137,8 @@ Result<std::string> make_data_directory(const std::string& data_directory, const
   if (is_new && ::geteuid() == 0 && ::lchown(path.c_str(), user.user, user.group) != 0) {
     return os::fail_errno("chown", path);
   }
+  // So that power loss does not take the folder with its name. Who may not read the one above goes on without it.
+  if (is_new) (void)os::sync_directory(fs::path(path).parent_path().string());
   return path;
 }
 
