@@ -20,12 +20,8 @@ run: ## build it and start a development server with examples/hello
 test: ## unit tests and fuzz targets under sanitizers, then the real program
 	@tools/test
 
-crash: ## the long crash test: 1,000 kills under load; KILLS=N SEED=N to choose
-	@tools/setup build run test
-	@tools/build release virga
-	@tools/test-clients
-	@VIRGA=build/virga PYTHONPATH=tests:tests/e2e build/venv/bin/python3 tests/crash/async_crash_test.py \
-	  --kills $(or $(KILLS),1000) --rate 1000 --minutes 120 $(if $(SEED),--seed $(SEED))
+crash: ## sudden ends, power loss, damage, refusing disks at length; KILLS=N SEED=N TEST=name to choose
+	@KILLS=$(KILLS) SEED=$(SEED) tools/crash $(TEST)
 
 simulate: ## simulated time for long: SEEDS=1000 HOURS=4, or one seed again: SEED=17
 	@tools/setup build test
