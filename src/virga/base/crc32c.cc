@@ -1,60 +1,27 @@
 #include "virga/base/crc32c.h"
 
 #include <array>
-#include <cstring>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #endif
 
+#include "virga/base/crc_tables.h"
+
 namespace virga {
 namespace {
 
-constexpr std::uint32_t kPolynomial = 0x82F63B78u;  // reflected
+constexpr CrcTables kTables(0x82F63B78u);
 
-using Tables = std::array<std::array<std::uint32_t, 256>, 8>;
+#if defined(__x86_64__)
 
-// Table k is for a byte with k bytes behind it, so that eight bytes are taken at a time.
-constexpr Tables make_tables() {
-  Tables tables{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t value = byte;
-    for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? (value >> 1) ^ kPolynomial : value >> 1;
-    tables[0][byte] = value;
-  }
-  for (std::size_t k = 1; k < 8; ++k) {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      auto before = tables[k - 1][byte];
-      tables[k][byte] = (before >> 8) ^ tables[0][before & 0xFF];
-    }
-  }
-  return tables;
-}
-
-constexpr Tables kTables = make_tables();
+constexpr std::size_t kLanes = 4;
 
 std::uint64_t load(const char* place) {
   std::uint64_t word = 0;
   for (int i = 7; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(place[i]);
   return word;
 }
-
-std::uint32_t advance_by_tables(std::uint32_t crc, std::string_view bytes) {
-  const auto& t = kTables;
-  const char* data = bytes.data();
-  std::size_t size = bytes.size();
-  for (; size >= 8; data += 8, size -= 8) {
-    std::uint64_t word = load(data) ^ crc;
-    crc = t[7][word & 0xFF] ^ t[6][word >> 8 & 0xFF] ^ t[5][word >> 16 & 0xFF] ^ t[4][word >> 24 & 0xFF] ^
-          t[3][word >> 32 & 0xFF] ^ t[2][word >> 40 & 0xFF] ^ t[1][word >> 48 & 0xFF] ^ t[0][word >> 56];
-  }
-  for (; size > 0; ++data, --size) crc = (crc >> 8) ^ t[0][(crc ^ static_cast<unsigned char>(*data)) & 0xFF];
-  return crc;
-}
-
-#if defined(__x86_64__)
-
-constexpr std::size_t kLanes = 4;
 
 __attribute__((target("sse4.2"))) std::uint32_t advance_by_instruction(std::uint32_t crc, std::string_view bytes) {
   const char* data = bytes.data();
@@ -89,7 +56,7 @@ std::uint32_t advance(std::uint32_t crc, std::string_view bytes) {
 #if defined(__x86_64__)
   if (has_instruction()) return advance_by_instruction(crc, bytes);
 #endif
-  return advance_by_tables(crc, bytes);
+  return static_cast<std::uint32_t>(kTables.advance(crc, bytes));
 }
 
 }  // namespace

@@ -2,10 +2,9 @@
 
 #include <openssl/evp.h>
 
-#include <array>
-#include <cstring>
-
 #include "virga/base/assert.h"
+#include "virga/base/crc32c.h"
+#include "virga/base/crc_tables.h"
 
 namespace virga::services::object {
 namespace {
@@ -15,31 +14,10 @@ constexpr std::uint64_t kCrc32 = 0xEDB88320u;
 constexpr std::uint64_t kCrc32c = 0x82F63B78u;
 constexpr std::uint64_t kCrc64Nvme = 0x9A6C9329AC4BC9B5u;
 
-using Tables = std::array<std::array<std::uint64_t, 256>, 8>;
-
-// Table k is for a byte with k bytes behind it, so that eight bytes are taken at a time.
-constexpr Tables make_tables(std::uint64_t polynomial) {
-  Tables tables{};
-  for (std::uint64_t byte = 0; byte < 256; ++byte) {
-    std::uint64_t value = byte;
-    for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? (value >> 1) ^ polynomial : value >> 1;
-    tables[0][byte] = value;
-  }
-  for (std::size_t k = 1; k < 8; ++k) {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      auto before = tables[k - 1][byte];
-      tables[k][byte] = (before >> 8) ^ tables[0][before & 0xFF];
-    }
-  }
-  return tables;
-}
-
-constexpr Tables kCrc32Tables = make_tables(kCrc32);
-constexpr Tables kCrc32cTables = make_tables(kCrc32c);
-constexpr Tables kCrc64NvmeTables = make_tables(kCrc64Nvme);
+constexpr CrcTables kCrc32Tables(kCrc32);
+constexpr CrcTables kCrc64NvmeTables(kCrc64Nvme);
 
 struct Crc {
-  const Tables& tables;
   std::uint64_t polynomial;
   int bits;
 };
@@ -47,11 +25,11 @@ struct Crc {
 Crc crc_of(ChecksumAlgorithm algorithm) {
   switch (algorithm) {
     case ChecksumAlgorithm::Crc32:
-      return {kCrc32Tables, kCrc32, 32};
+      return {kCrc32, 32};
     case ChecksumAlgorithm::Crc32c:
-      return {kCrc32cTables, kCrc32c, 32};
+      return {kCrc32c, 32};
     default:
-      return {kCrc64NvmeTables, kCrc64Nvme, 64};
+      return {kCrc64Nvme, 64};
   }
 }
 
@@ -59,18 +37,15 @@ std::uint64_t all_ones(int bits) {
   return bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
 }
 
-std::uint64_t advance(const Tables& t, std::uint64_t crc, std::string_view bytes) {
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  std::size_t size = bytes.size();
-  for (; size >= 8; data += 8, size -= 8) {
-    std::uint64_t word = 0;
-    for (int i = 7; i >= 0; --i) word = word << 8 | data[i];
-    word ^= crc;
-    crc = t[7][word & 0xFF] ^ t[6][word >> 8 & 0xFF] ^ t[5][word >> 16 & 0xFF] ^ t[4][word >> 24 & 0xFF] ^
-          t[3][word >> 32 & 0xFF] ^ t[2][word >> 40 & 0xFF] ^ t[1][word >> 48 & 0xFF] ^ t[0][word >> 56];
+std::uint64_t advance(ChecksumAlgorithm algorithm, std::uint64_t crc, std::string_view bytes) {
+  switch (algorithm) {
+    case ChecksumAlgorithm::Crc32:
+      return kCrc32Tables.advance(crc, bytes);
+    case ChecksumAlgorithm::Crc32c:
+      return static_cast<std::uint32_t>(~crc32c(bytes, static_cast<std::uint32_t>(~crc)));
+    default:
+      return kCrc64NvmeTables.advance(crc, bytes);
   }
-  for (; size > 0; ++data, --size) crc = (crc >> 8) ^ t[0][(crc ^ *data) & 0xFF];
-  return crc;
 }
 
 // The product of two polynomials modulo that of the CRC; the bit for x^0 is the highest one.
@@ -148,7 +123,7 @@ Digest& Digest::operator=(Digest&&) noexcept = default;
 
 void Digest::update(std::string_view bytes) {
   if (context_ == nullptr) {
-    crc_ = advance(crc_of(algorithm_).tables, crc_, bytes);
+    crc_ = advance(algorithm_, crc_, bytes);
     return;
   }
   VIRGA_ASSERT(EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) == 1);
