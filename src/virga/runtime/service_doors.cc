@@ -23,6 +23,7 @@ http::Limits ServiceDoors::limits_of_one() {
 }
 
 Result<> ServiceDoors::open(std::uint64_t id, os::Descriptor listener) {
+  if (has_stopped_) return {};
   VIRGA_TRY_ASSIGN(auto adopted, io::Listener::adopt(loop_, std::move(listener)));
   auto door = std::make_unique<http::Server>(loop_, handler_, limits_);
   door->serve(std::move(adopted));
@@ -45,6 +46,7 @@ io::Task<void> ServiceDoors::bury(std::unique_ptr<http::Server> door) {
 }
 
 io::Task<void> ServiceDoors::stop() {
+  has_stopped_ = true;
   while (!doors_.empty()) close(doors_.begin()->first);
   auto joined = co_await tasks_.join();
   (void)joined;

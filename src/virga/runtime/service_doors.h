@@ -25,7 +25,8 @@ class ServiceDoors {
   // What one sandbox may have: connections beyond wait until one ends.
   static http::Limits limits_of_one();
 
-  // Serves a sandbox until close(id). `listener` listens and is non-blocking.
+  // Serves a sandbox until close(id). `listener` listens and is non-blocking. Nothing once it has stopped: a sandbox
+  // that begins so late has nobody's code.
   Result<> open(std::uint64_t id, os::Descriptor listener);
   void close(std::uint64_t id);  // cuts its connections; nothing if it is not served
   // Closes all, and returns when no request is under way.
@@ -42,6 +43,7 @@ class ServiceDoors {
   http::Limits limits_;
   std::unordered_map<std::uint64_t, std::unique_ptr<http::Server>> doors_;
   std::uint64_t buried_requests_ = 0;
+  bool has_stopped_ = false;
   io::TaskGroup tasks_;
 };
 

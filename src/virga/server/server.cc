@@ -346,6 +346,7 @@ io::Task<void> Server::stop() {
   co_await state_->dispatcher->stop();
   co_await state_->services->end_sending();
   co_await state_->http->stop(kGrace);
+  co_await state_->doors->stop();
   co_await state_->services->stop();
   state_->tree_check->end();
   state_->preparer->end();
@@ -355,7 +356,6 @@ io::Task<void> Server::stop() {
   (void)ended;
   co_await state_->sandboxes->stop();
   co_await state_->names->stop();
-  co_await state_->doors->stop();
   co_await state_->tree_check->stop();
   co_await state_->preparer->stop();
 }
