@@ -68,8 +68,10 @@ class Judge final : public Witness {
       ++refusals_[std::string(read_refusal(outcome.error()).reason)];
     }
     const auto& limits = held[known.function];
-    bool is_refused_by_rate = !outcome && read_refusal(outcome.error()).reason == kFunctionRate;
-    if (limits.rate > 0 && known.kind == model::InvocationKind::Waited && !is_refused_by_rate) {
+    auto reason = outcome ? std::string_view() : read_refusal(outcome.error()).reason;
+    // A dispatcher that stops refuses before it looks at any rate.
+    bool was_let_through = outcome || (!reason.empty() && reason != kFunctionRate);
+    if (limits.rate > 0 && known.kind == model::InvocationKind::Waited && was_let_through) {
       passed_[known.function].push_back(known.arrived);
     }
     return outcome.has_value();
