@@ -74,6 +74,8 @@ void Objects::serve() {
 
 void Objects::close() {
   state_->is_closing = true;
+  auto spare = state_->spare.close();
+  if (!spare.empty()) state_->remove_files(std::move(spare));
 }
 
 io::Task<void> Objects::stop() {

@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,15 +26,6 @@ namespace {
 
 constexpr std::size_t kRunDigits = 8;
 constexpr std::size_t kDigits = 32;
-
-// ext4, XFS and Btrfs write a new file's name with the log that its own sync waits for; a sync of the folder would only
-// flush the disk once more. POSIX promises less (fsync(2)), so that other file systems get both.
-bool carries_names(const std::string& directory) {
-  struct statfs about{};
-  if (::statfs(directory.c_str(), &about) != 0) return false;
-  auto kind = static_cast<std::uint64_t>(about.f_type);
-  return kind == EXT4_SUPER_MAGIC || kind == XFS_SUPER_MAGIC || kind == BTRFS_SUPER_MAGIC;
-}
 
 std::string random_digits(Random& random, std::size_t count) {
   std::string bytes((count + 1) / 2, '\0');
@@ -85,7 +74,6 @@ Files::Files(std::string directory, Random& random)
 Result<Files> Files::open(std::string directory, Random& random) {
   VIRGA_TRY(os::make_directories(directory, 0700));
   Files files(std::move(directory), random);
-  files.syncs_names_ = carries_names(files.directory_);
   for (unsigned folder = 0; folder < kFolders; ++folder) {
     auto path = fmt::format("{}/{:02x}", files.directory_, folder);
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail(disk_error("create folder", path));
@@ -137,7 +125,7 @@ Result<> Files::sync(const os::Descriptor& file, std::string_view id, std::uint6
     return {};
   }
   if (::fsync(file.get()) != 0) return fail(disk_error("fsync", place));
-  return syncs_names_ ? Result<>() : os::sync_directory(folder_path(id));
+  return os::sync_directory(folder_path(id));
 }
 
 Result<> Files::link(std::string_view existing, std::string_view id) {

@@ -56,7 +56,6 @@ class Files {
   Random* random_;
   std::shared_ptr<OpenFiles> open_;  // shared by the copies
   std::string run_;                  // hexadecimal digits that all names of this process have
-  bool syncs_names_ = false;         // the sync of a new file carries its name along
 };
 
 // The failure of a call that touched the disk: a full one is ResourceExhausted, so that trying again later is right.

@@ -110,11 +110,11 @@ class Objects {
   Objects& operator=(const Objects&) = delete;
 
   void listen(ChangeListener& listener);  // outlives it; at most one
-  // Files of objects that went, kept to be written anew; a start after this one removes them.
+  // Files of objects that went, kept to be written anew. They are removed at the end, or by the start after a crash.
   std::size_t count_spare_files() const;
   // Reads the buckets, for which all calls wait, and then removes files that nothing refers to.
   void serve();
-  // After close() nothing more is cleaned up; stop() ends when nothing runs.
+  // After close() nothing more is cleaned up or kept; stop() ends when nothing runs.
   void close();
   io::Task<void> stop();
 

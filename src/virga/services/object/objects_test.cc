@@ -145,6 +145,9 @@ TEST_F(ObjectsTest, FilesOfObjectsThatWentAreWrittenAnew) {
   // What a put that was refused has written is one as well.
   EXPECT_EQ(fault(world.put("b", "y", {.must_be_absent = true, .etag = {}})), Fault::ConditionFailed);
   EXPECT_EQ(world.objects->count_spare_files(), 1u);
+  world.objects->close();
+  EXPECT_EQ(world.objects->count_spare_files(), 0u);
+  EXPECT_EQ(world.count_files(), 1u);
   world.restart();
   io::run_until_done(*world.loop, world.objects->stop());
   EXPECT_EQ(world.count_files(), 1u);

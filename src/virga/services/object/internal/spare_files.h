@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace virga::services::object::internal {
@@ -15,6 +16,11 @@ class SpareFiles {
 
   // From then on it takes files. Before, the cleaning of a start may still remove what nothing refers to.
   void open() { is_open_ = true; }
+  // From then on it takes none; the names that it had.
+  std::vector<std::string> close() {
+    is_open_ = false;
+    return std::exchange(ids_, {});
+  }
   bool offer(const std::string& id, std::uint64_t size) {
     if (!is_open_ || size > kLargest || ids_.size() >= kMost) return false;
     ids_.push_back(id);

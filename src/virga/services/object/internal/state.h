@@ -73,6 +73,8 @@ struct Objects::State {
         read_bytes(s.metrics.counter("virga_object_read_bytes_total", "Bytes of objects that were read.")) {
     s.metrics.gauge_from("virga_object_buckets", "Buckets that there are.",
                          [this] { return static_cast<double>(places.size()); });
+    s.metrics.gauge_from("virga_object_spare_files", "Files of objects that went, kept to be written anew.",
+                         [this] { return static_cast<double>(spare.count()); });
   }
 
   Services services;
