@@ -37,7 +37,7 @@ class Pace {
 
   std::chrono::nanoseconds spacing_;
   std::int64_t at_once_;
-  SteadyTime next_{};
+  SteadyTime next_{std::chrono::seconds(-1)};  // long ago, even for a clock that begins at nothing
   std::uint32_t came_ = 0;
 };
 
