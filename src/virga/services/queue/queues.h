@@ -79,7 +79,7 @@ class Queues {
       std::string_view name) const;  // queues that send their dead letters there
   std::string arn_of(std::string_view name) const;
 
-  // ---- messages (queue_messages.cc) ----
+  // ---- messages (sending.cc, receiving.cc, receipts.cc) ----
   struct Outgoing {
     Message message;  // its id and time are given here; with groups, the deduplication id of the content as well
     std::optional<std::chrono::seconds> delay;

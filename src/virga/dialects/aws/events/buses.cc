@@ -107,26 +107,12 @@ io::Task<Reply> describe_event_bus(Call call) {
 io::Task<Reply> list_event_buses(Call call) {
   VIRGA_OR_REFUSE_CO(Page page, read_page(call.body));
   auto prefix = text_of(call.body, "NamePrefix");
-  std::string body;
-  {
-    json::Object object(body);
-    std::string last;
-    bool has_more = false;
-    {
-      json::Array list(object.open("EventBuses"));
-      std::size_t count = 0;
-      const auto& lines = call.bus.lines();
-      for (auto line = lines.upper_bound(page.after); line != lines.end(); ++line) {
-        if (!line->first.starts_with(prefix)) continue;
-        if ((has_more = count++ == page.limit)) break;
-        last = line->first;
-        json::Object item(list.open());
-        append(item, call.bus, line->second.info);
-      }
-    }
-    if (has_more) object.add("NextToken", next_token(last));
-  }
-  co_return body;
+  auto has_prefix = [&](const auto& member) { return member.first.starts_with(prefix); };
+  auto write = [&](json::Array& list, const auto& member) {
+    json::Object item(list.open());
+    append(item, call.bus, member.second.info);
+  };
+  co_return page_of(call.bus.lines(), page, "EventBuses", has_prefix, write);
 }
 
 io::Task<Reply> tag_resource(Call call) {

@@ -108,8 +108,4 @@ Answer<Page> read_page(const boost::json::object& body) {
   return page;
 }
 
-std::string next_token(std::string_view last) {
-  return to_base64(last);
-}
-
 }  // namespace virga::dialects::aws::event_bridge

@@ -8,6 +8,7 @@
 
 #include "virga/base/clock.h"
 #include "virga/dialects/aws/members.h"
+#include "virga/dialects/aws/page.h"
 #include "virga/dialects/aws/refusal.h"
 #include "virga/events/bus/bus.h"
 #include "virga/io/task.h"
@@ -36,12 +37,7 @@ Refusal refusal_of(const Error& error);
 // "default", a name, or an ARN that ends in one.
 std::string bus_name(const boost::json::object& body);
 // Which rules of a list come next.
-struct Page {
-  std::string after;
-  std::size_t limit = 100;
-};
 Answer<Page> read_page(const boost::json::object& body);
-std::string next_token(std::string_view last);
 // A text member; "" if it is not there or no text.
 std::string text_of(const boost::json::object& object, std::string_view name);
 // 400, as EventBridge checks its members; `label` is the member's name.

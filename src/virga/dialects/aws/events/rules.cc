@@ -108,26 +108,12 @@ io::Task<Reply> list_rules(Call call) {
   auto prefix = text_of(call.body, "NamePrefix");
   auto line = call.bus.lines().find(bus);
   if (line == call.bus.lines().end()) co_return std::unexpected(no_bus(bus));
-  std::string body;
-  {
-    json::Object object(body);
-    std::string last;
-    bool has_more = false;
-    {
-      json::Array list(object.open("Rules"));
-      std::size_t count = 0;
-      const auto& rules = line->second.rules;
-      for (auto rule = rules.upper_bound(page.after); rule != rules.end(); ++rule) {
-        if (!rule->first.starts_with(prefix)) continue;
-        if ((has_more = count++ == page.limit)) break;
-        last = rule->first;
-        json::Object item(list.open());
-        append(item, call.bus, *rule->second);
-      }
-    }
-    if (has_more) object.add("NextToken", next_token(last));
-  }
-  co_return body;
+  auto has_prefix = [&](const auto& member) { return member.first.starts_with(prefix); };
+  auto write = [&](json::Array& list, const auto& member) {
+    json::Object item(list.open());
+    append(item, call.bus, *member.second);
+  };
+  co_return page_of(line->second.rules, page, "Rules", has_prefix, write);
 }
 
 io::Task<Reply> list_rule_names_by_target(Call call) {
@@ -136,26 +122,11 @@ io::Task<Reply> list_rule_names_by_target(Call call) {
   auto arn = text_of(call.body, "TargetArn");
   auto line = call.bus.lines().find(bus);
   if (line == call.bus.lines().end()) co_return std::unexpected(no_bus(bus));
-  std::string body;
-  {
-    json::Object object(body);
-    std::string last;
-    bool has_more = false;
-    {
-      json::Array list(object.open("RuleNames"));
-      std::size_t count = 0;
-      const auto& rules = line->second.rules;
-      for (auto rule = rules.upper_bound(page.after); rule != rules.end(); ++rule) {
-        const auto& targets = rule->second->targets;
-        if (std::ranges::none_of(targets, [&](const auto& target) { return target.second.arn == arn; })) continue;
-        if ((has_more = count++ == page.limit)) break;
-        last = rule->first;
-        list.add(last);
-      }
-    }
-    if (has_more) object.add("NextToken", next_token(last));
-  }
-  co_return body;
+  auto sends_there = [&](const auto& rule) {
+    return std::ranges::any_of(rule.second->targets, [&](const auto& target) { return target.second.arn == arn; });
+  };
+  auto write = [](json::Array& list, const auto& rule) { list.add(rule.first); };
+  co_return page_of(line->second.rules, page, "RuleNames", sends_there, write);
 }
 
 io::Task<Reply> test_event_pattern(Call call) {

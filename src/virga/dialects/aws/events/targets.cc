@@ -81,23 +81,9 @@ io::Task<Reply> list_targets_by_rule(Call call) {
   auto bus = bus_name(call.body);
   auto rule = call.bus.find_rule(bus, name);
   if (!rule) co_return std::unexpected(no_rule(bus, name));
-  std::string body;
-  {
-    json::Object object(body);
-    std::string last;
-    bool has_more = false;
-    {
-      json::Array list(object.open("Targets"));
-      std::size_t count = 0;
-      for (auto target = rule->targets.upper_bound(page.after); target != rule->targets.end(); ++target) {
-        if ((has_more = count++ == page.limit)) break;
-        last = target->first;
-        list.open() += target->second.raw;
-      }
-    }
-    if (has_more) object.add("NextToken", next_token(last));
-  }
-  co_return body;
+  auto all = [](const auto&) { return true; };
+  auto write = [](json::Array& list, const auto& target) { list.open() += target.second.raw; };
+  co_return page_of(rule->targets, page, "Targets", all, write);
 }
 
 }  // namespace virga::dialects::aws::event_bridge

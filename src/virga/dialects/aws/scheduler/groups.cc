@@ -74,26 +74,12 @@ io::Task<Reply> get_schedule_group(Call call) {
 io::Task<Reply> list_schedule_groups(Call call) {
   VIRGA_OR_REFUSE_CO(Page page, read_page(call.query));
   std::string prefix(call.query.find("NamePrefix").value_or(""));
-  std::string body;
-  {
-    json::Object object(body);
-    std::string last;
-    bool has_more = false;
-    {
-      json::Array list(object.open("ScheduleGroups"));
-      std::size_t count = 0;
-      const auto& groups = call.schedules.groups();
-      for (auto group = groups.upper_bound(page.after); group != groups.end(); ++group) {
-        if (!group->first.starts_with(prefix)) continue;
-        if ((has_more = count++ == page.limit)) break;
-        last = group->first;
-        json::Object item(list.open());
-        append(item, call, group->first, group->second);
-      }
-    }
-    if (has_more) object.add("NextToken", to_base64(last));
-  }
-  co_return body;
+  auto has_prefix = [&](const auto& member) { return member.first.starts_with(prefix); };
+  auto write = [&](json::Array& list, const auto& member) {
+    json::Object item(list.open());
+    append(item, call, member.first, member.second);
+  };
+  co_return page_of(call.schedules.groups(), page, "ScheduleGroups", has_prefix, write);
 }
 
 io::Task<Reply> list_tags_for_resource(Call call) {

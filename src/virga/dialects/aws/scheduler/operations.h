@@ -7,6 +7,7 @@
 
 #include "virga/base/clock.h"
 #include "virga/dialects/aws/members.h"
+#include "virga/dialects/aws/page.h"
 #include "virga/dialects/aws/query.h"
 #include "virga/dialects/aws/refusal.h"
 #include "virga/events/schedule/schedules.h"
@@ -38,10 +39,6 @@ std::span<const Operation> operations();
 Refusal refusal_of(const Error& error);
 // Names of schedules and groups, and where lists begin and end: 400 if they are not well-formed.
 Answer<std::string> checked_name(std::string name, std::string_view label);
-struct Page {
-  std::string after;
-  std::size_t limit = 100;
-};
 Answer<Page> read_page(const Query& query);
 double seconds_of(WallTime time);
 

@@ -91,8 +91,8 @@ struct Figures {
 
 }  // namespace internal
 
-// What Queues is made of: queues in queues.cc, messages in queue_messages.cc, and what has a name of its own in
-// internal/.
+// What Queues is made of: queues in queues.cc, messages in sending.cc, receiving.cc and receipts.cc, and what
+// has a name of its own in internal/.
 struct Queues::State {
   using QueuePtr = internal::QueuePtr;
 
@@ -132,11 +132,13 @@ struct Queues::State {
   io::Task<Result<>> write_record(QueuePtr queue, QueueRecord record);
   void wake(internal::Queue& queue);
 
-  // ---- queue_messages.cc ----
+  // ---- sending.cc ----
   std::shared_ptr<const Message> put_message(store::Batch& batch, internal::Queue& queue, Number number,
                                              Message message, WallTime visible, internal::Index::Arrival& arrival);
   void arrive(internal::Queue& queue, Number number, const internal::Index::Arrival& arrival,
               std::shared_ptr<const Message> message);
+
+  // ---- receiving.cc ----
   io::Task<Result<std::shared_ptr<const Message>>> read(QueuePtr queue, Number number);
   io::Task<Result<std::vector<Received>>> take(QueuePtr queue, Wanted wanted);
   static internal::MessageState state_of(const internal::Index::Entry& entry, WallTime visible);
