@@ -70,7 +70,7 @@ struct Counters {
   std::uint64_t refused_by_address = 0;  // connections over connections_per_address
   std::uint64_t accept_pauses = 0;       // times the limit of connections or of open files was reached
   std::uint64_t requests = 0;            // handed to the handler
-  std::uint64_t malformed = 0;           // 400, 417, 501, 505 by the server itself
+  std::uint64_t malformed = 0;           // 400, 501, 505 by the server itself
   std::uint64_t uri_too_long = 0;        // 414
   std::uint64_t header_too_large = 0;    // 431
   std::uint64_t body_too_large = 0;      // 413

@@ -184,11 +184,8 @@ bool HeadParser::note_field(const Field& field) {
       return true;
     case 6:
       if (equals_ignoring_case(field.name, "expect")) {
-        if (equals_ignoring_case(field.value, "100-continue")) {
-          head_.expects_continue = true;
-        } else if (!field.value.empty()) {  // the list of expectations may be empty (RFC 9110 §10.1.1)
-          head_.expectation_unknown = true;
-        }
+        // Others are ignored, as a server may (RFC 9110 §10.1.1) and as AWS does.
+        if (equals_ignoring_case(field.value, "100-continue")) head_.expects_continue = true;
       }
       return true;
     case 10:
@@ -247,9 +244,6 @@ Progress HeadParser::finish() {
     if (!has_host_ && head_.minor_version == 1) return refuse(400, "the Host header is missing");
     if (!head_.authority.empty() && has_host_ && !equals_ignoring_case(head_.authority, head_.host)) {
       return refuse(400, "the target and the Host header name different hosts");
-    }
-    if (head_.expectation_unknown && head_.minor_version == 1) {
-      return refuse(417, "the only expectation that can be met is 100-continue");
     }
   }
   head_.keep_alive = !says_close_ && (head_.minor_version == 1 || says_keep_alive_);

@@ -37,7 +37,6 @@ struct Head {
   std::uint64_t content_length = 0;
   bool keep_alive = true;
   bool expects_continue = false;
-  bool expectation_unknown = false;
 };
 
 // Reads the start line and the fields of one HTTP/1.x message (RFC 9112), strictly: whatever two parsers could read in

@@ -140,7 +140,6 @@ inline std::vector<Refused> smuggling_corpus() {
   add("Connection names Host", get + "Connection: host\r\n\r\n");
   add("Connection names Content-Length", get + "Connection: close, Content-Length\r\n\r\n");
   add("Connection is no token", get + "Connection: \"close\"\r\n\r\n");
-  add("an unknown expectation", get + "Expect: 200-ok\r\n\r\n", 417);
 
   add("method G=\":<>", "G=\":<> / HTTP/1.1\r\nHost: a\r\n\r\n");
   for (const std::string method : {"get", "xGET", "GETx", "G3T", "_GET", "G.T"}) {
