@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from scenario import Lost, Scenario
-from simulated_disk import Disk, Kind, Loss, answered_requests, carries_names, read_journal
+from simulated_disk import Disk, Kind, Loss, answered_requests, read_journal
 from virga import Virga
 from watched import require_watch, watched
 
@@ -51,7 +51,7 @@ def check(scenario, disk, answered, place, loss, chance):
 
 def check_the_check(scenario, entries, data, folder):
     """On a disk that keeps nothing of what it was told to sync, a loss must be found."""
-    disk = Disk(data, carries_names(data), keeps_syncs=False)
+    disk = Disk(data, keeps_syncs=False)
     answered = set()
     for entry in entries:
         disk.apply(entry)
@@ -83,7 +83,7 @@ def run(options, folder):
     deadline = time.monotonic() + options.seconds
     lost, done = [], 0
     # In the order of the run, so that the disk goes forward only; when time is short, some of all of it.
-    disk, answered, at = Disk(data, carries_names(data)), set(), 0
+    disk, answered, at = Disk(data), set(), 0
     step = 1
     points.sort(key=lambda point: point[0])
     for index, (moment, loss) in enumerate(points):

@@ -6,8 +6,7 @@
         disk.leave(place, Loss.STRICT)    # the folder as a start would find it now
 
 Each entry is one change, one sync, or one answer (disk_watch/). A sync of a file vouches for the bytes that were written
-before it began; a sync of a folder vouches for its names, and for no other folder's. Everything else may be lost. On some file
-systems a sync of a file vouches for its own names as well, and Virga counts on it there (`carries_names`).
+before it began; a sync of a folder vouches for its names, and for no other folder's. Everything else may be lost.
 """
 
 import enum
@@ -57,16 +56,6 @@ class Entry:
         self.path, self.other, self.data = path, other, data
 
 
-def carries_names(folder):
-    """Whether this folder's file system writes the name of a file with the file."""
-    place, kind = "", ""
-    for line in Path("/proc/mounts").read_text().splitlines():
-        _, mounted, this, *_ = line.split()
-        if len(mounted) >= len(place) and (str(folder) + "/").startswith(mounted.rstrip("/") + "/"):
-            place, kind = mounted, this
-    return kind in ("ext4", "xfs", "btrfs")
-
-
 def read_journal(path):
     bytes_ = Path(path).read_bytes()
     at = 0
@@ -111,8 +100,6 @@ class _File:
         self.safe = bytearray()
         self.open = []  # changes that no sync vouches for: (offset, data), or (size, None) for a truncation
         self.syncs = {}
-        self.names = []  # (folder, name), as far as no sync of the file has carried them along
-        self.carried = {}  # by sync: how many of them there were when it began
 
     def change(self, offset, data):
         self.open.append((offset, data))
@@ -182,15 +169,6 @@ class _Folder:
         del self.open[:count]
         self.syncs = {one: max(0, at - count) for one, at in self.syncs.items()}
 
-    def save(self, name, node):
-        """Another sync vouches for this name, and so for all that it was before."""
-        if self.now.get(name) is not node:
-            return
-        self.safe[name] = node
-        kept = [index for index, (other, _) in enumerate(self.open) if other != name]
-        self.syncs = {one: sum(1 for index in kept if index < at) for one, at in self.syncs.items()}
-        self.open = [self.open[index] for index in kept]
-
     def left(self, loss, chance):
         if loss == Loss.NOTHING:
             return self.now
@@ -211,8 +189,7 @@ def _name(names, name, node):
 class Disk:
     """A folder on such a disk. It begins empty."""
 
-    def __init__(self, folder, carries_names=False, keeps_syncs=True):
-        self._carries_names = carries_names
+    def __init__(self, folder, keeps_syncs=True):
         self._keeps_syncs = keeps_syncs
         self._root = _Folder()
         self._prefix = len(str(folder))
@@ -233,8 +210,6 @@ class Disk:
         parent, name = self._parent(path)
         if parent is not None:
             parent.change(name, node)
-            if isinstance(node, _File):
-                node.names.append((parent, name))
 
     def _file(self, entry):
         # A file that was there before this process made itself known is of no interest here.
@@ -277,17 +252,10 @@ class Disk:
                 self._save_all(self._root)
 
     def _sync(self, node, entry):
-        is_file = isinstance(node, _File)
         if entry.kind in (Kind.SYNC_BEGIN, Kind.DIRECTORY_SYNC_BEGIN):
             node.begin(entry.offset)
-            if is_file:
-                node.carried[entry.offset] = len(node.names)
         elif entry.offset in node.syncs:
-            is_lost = entry.failed or not self._keeps_syncs
-            node.end(entry.offset, is_lost)
-            if is_file and self._carries_names and not is_lost:
-                for folder, name in node.names[:node.carried[entry.offset]]:
-                    folder.save(name, node)
+            node.end(entry.offset, entry.failed or not self._keeps_syncs)
 
     def _take_over(self, entry):
         """A file that another process made."""

@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 from scenario import Lost, Scenario, require
-from simulated_disk import Disk, Loss, carries_names, read_journal
+from simulated_disk import Disk, Loss, read_journal
 from virga import Virga, request
 from watched import require_watch, watched
 
@@ -69,7 +69,7 @@ def one(folder, call, action, number, always, chance):
     virga.stop(signal.SIGKILL)
     data = folder / "data"
     if chance.random() < 0.5:
-        disk = Disk(data.resolve(), carries_names(data.resolve()))
+        disk = Disk(data.resolve())
         for entry in read_journal(journal):
             disk.apply(entry)
         data = folder / "left"
