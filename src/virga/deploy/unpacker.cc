@@ -23,7 +23,7 @@ Result<os::Descriptor> memory_file(std::string_view bytes) {
   os::Descriptor file(::memfd_create("archive", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.valid()) return os::fail_errno("memfd_create");
   if (!os::write_all(file, bytes)) return os::fail_errno("write the archive to memory");
-  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) return os::fail_errno("seal");
+  VIRGA_TRY(os::seal(file, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK, "the archive"));
   return file;
 }
 

@@ -63,6 +63,16 @@ Result<> write_file_durably(const std::string& path, std::string_view bytes, uns
   return sync_directory(directory);
 }
 
+Result<> seal(const Descriptor& file, int seals, std::string_view name) {
+  // The kernel refuses while it holds one of the pages itself, as when it moves them about on a busy machine. It waits
+  // 0.15 s for that each time (mm/memfd.c), and not at all for a mapping, which does not go away.
+  constexpr int kTries = 20;
+  for (int tries = 1; ::fcntl(file.get(), F_ADD_SEALS, seals) != 0; ++tries) {
+    if (errno != EBUSY || tries == kTries) return fail_errno("seal", name);
+  }
+  return {};
+}
+
 Result<> make_directories(const std::string& path, unsigned mode) {
   std::error_code error;
   fs::create_directories(path, error);

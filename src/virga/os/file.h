@@ -15,6 +15,8 @@ Result<std::string> read_file(const std::string& path);
 Result<> write_file_durably(const std::string& path, std::string_view bytes, unsigned mode = 0644);
 // Writes all of it to a file that blocks. False: a write failed, and errno says how; the caller knows its name.
 bool write_all(const Descriptor& file, std::string_view bytes);
+// Seals a memory file (F_SEAL_…). Fails while somebody has it mapped for writing.
+Result<> seal(const Descriptor& file, int seals, std::string_view name);
 Result<> make_directories(const std::string& path, unsigned mode = 0755);
 // Removes a tree without following symlinks. No error if it is not there.
 Result<> remove_tree(const std::string& path);

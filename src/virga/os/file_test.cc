@@ -1,6 +1,8 @@
 #include "virga/os/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -27,6 +29,25 @@ TEST(File, SaysWhichPathIsMissing) {
   ASSERT_FALSE(bytes);
   EXPECT_EQ(bytes.error().code(), ErrorCode::NotFound);
   EXPECT_EQ(bytes.error().message(), "open /nonexistent/file: No such file or directory");
+}
+
+TEST(Seal, KeepsAMemoryFileAsItIs) {
+  Descriptor file(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_TRUE(write_all(file, "bytes"));
+  ASSERT_TRUE(seal(file, F_SEAL_WRITE, "test"));
+  EXPECT_FALSE(write_all(file, "more"));
+}
+
+TEST(Seal, IsRefusedWhileSomebodyMayWrite) {
+  Descriptor file(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_TRUE(write_all(file, "bytes"));
+  void* mapped = ::mmap(nullptr, 5, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  auto sealed = seal(file, F_SEAL_WRITE, "test");
+  ASSERT_FALSE(sealed);
+  EXPECT_EQ(sealed.error().message(), "seal test: Device or resource busy");
+  ::munmap(mapped, 5);
+  EXPECT_TRUE(seal(file, F_SEAL_WRITE, "test"));
 }
 
 TEST(TemporaryDirectory, IsGoneAfterwards) {

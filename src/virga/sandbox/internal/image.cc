@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "virga/os/errno.h"
+#include "virga/os/file.h"
 
 namespace virga::sandbox {
 
@@ -22,9 +23,7 @@ Result<os::Descriptor> sealed_image(const char* name, std::string_view content, 
     content.remove_prefix(static_cast<std::size_t>(size));
   }
   if (::fchmod(file.get(), mode) != 0) return os::fail_errno("fchmod", name);
-  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
-    return os::fail_errno("seal", name);
-  }
+  VIRGA_TRY(os::seal(file, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, name));
   return file;
 }
 
