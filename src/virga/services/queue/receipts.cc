@@ -14,6 +14,13 @@ namespace {
 using internal::Receipt;
 using EntryState = internal::Index::State;
 
+// Whether one of them may be for a message of before the start that is not in the index yet.
+bool may_be_unread(const internal::Queue& queue, const std::vector<std::optional<Receipt>>& receipts) {
+  if (queue.loaded.is_set()) return false;
+  return std::ranges::any_of(
+      receipts, [&](const auto& receipt) { return receipt && queue.index.find(receipt->number) == nullptr; });
+}
+
 }  // namespace
 
 io::Task<Result<std::vector<Result<>>>> Queues::erase(std::string name, std::vector<std::string> receipts) {
@@ -23,8 +30,7 @@ io::Task<Result<std::vector<Result<>>>> Queues::erase(std::string name, std::vec
   std::vector<std::optional<Receipt>> parsed;
   parsed.reserve(receipts.size());
   for (const auto& text : receipts) parsed.push_back(Receipt::decode(text));
-  for (const auto& receipt : parsed) {
-    if (!receipt || queue->loaded.is_set() || queue->index.find(receipt->number) != nullptr) continue;
+  if (may_be_unread(*queue, parsed)) {
     auto loaded = co_await queue->loaded.wait();
     (void)loaded;
   }
@@ -76,8 +82,7 @@ io::Task<Result<std::vector<Result<>>>> Queues::hide(std::string name, std::vect
   std::vector<std::optional<Receipt>> parsed;
   parsed.reserve(hidings.size());
   for (const auto& hiding : hidings) parsed.push_back(Receipt::decode(hiding.receipt));
-  for (const auto& receipt : parsed) {
-    if (!receipt || queue->loaded.is_set() || queue->index.find(receipt->number) != nullptr) continue;
+  if (may_be_unread(*queue, parsed)) {
     auto loaded = co_await queue->loaded.wait();
     (void)loaded;
   }
